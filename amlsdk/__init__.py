@@ -1,0 +1,63 @@
+"""Track, run, register, package, deploy, watch and retrain models.
+
+`amlsdk.connect("./workspace")` gives a `Workspace`, from which everything else is reached.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from amlsdk import errors
+    from amlsdk.resources.config import Config
+    from amlsdk.resources.connecting import connect
+    from amlsdk.resources.experiment import Experiment
+    from amlsdk.resources.model import Model
+    from amlsdk.resources.project import Project
+    from amlsdk.resources.run import Run
+    from amlsdk.resources.workspace import Workspace
+
+__all__ = [
+    "Config",
+    "Experiment",
+    "Model",
+    "Project",
+    "Run",
+    "Workspace",
+    "connect",
+    "errors",
+]
+
+_HOMES = {
+    "Config": "amlsdk.resources.config",
+    "Experiment": "amlsdk.resources.experiment",
+    "Model": "amlsdk.resources.model",
+    "Project": "amlsdk.resources.project",
+    "Run": "amlsdk.resources.run",
+    "Workspace": "amlsdk.resources.workspace",
+    "connect": "amlsdk.resources.connecting",
+}
+
+logging.getLogger("amlsdk").addHandler(logging.NullHandler())
+
+
+def __getattr__(name: str) -> Any:
+    # Names are imported when they are first used, so that `import amlsdk` costs a script next to nothing.
+    if name == "errors":
+        return importlib.import_module("amlsdk.errors")
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("amlsdk")
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'amlsdk' has no attribute {name!r}")
+    value = getattr(importlib.import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, "__version__"})
