@@ -1,0 +1,47 @@
+"""Projects and experiments."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import attrs
+
+__all__ = ["ExperimentRecord", "ProjectRecord"]
+
+
+@attrs.frozen(kw_only=True)
+class ProjectRecord:
+    """A project: the folder of work on one solution.
+
+    Args:
+        id: Its id.
+        name: Unique in the workspace.
+        folder: The absolute path of its files on the machine that made it, or None.
+        description: Free text.
+        created_at: When it was made (UTC).
+    """
+
+    id: str
+    name: str
+    created_at: dt.datetime
+    folder: str | None = None
+    description: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class ExperimentRecord:
+    """An experiment: runs that are compared with each other.
+
+    Args:
+        id: Its id.
+        project_id: The project it belongs to.
+        name: Unique in the project.
+        description: Free text.
+        created_at: When it was made (UTC).
+    """
+
+    id: str
+    project_id: str
+    name: str
+    created_at: dt.datetime
+    description: str = ""

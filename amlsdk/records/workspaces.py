@@ -1,0 +1,43 @@
+"""The workspace: what it is and what keeping it costs."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import attrs
+
+__all__ = ["GarbageRecord", "WorkspaceRecord"]
+
+
+@attrs.frozen(kw_only=True)
+class WorkspaceRecord:
+    """A workspace: the unit of sharing, which holds projects, runs and models.
+
+    Args:
+        id: Its id.
+        name: Its name; for a folder, the folder's.
+        created_at: When it was made (UTC).
+        slots: How many submitted runs of the target `local` execute at once on a machine.
+        version: The version of amlsdk that answers.
+    """
+
+    id: str
+    name: str
+    created_at: dt.datetime
+    slots: int
+    version: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class GarbageRecord:
+    """What `aml gc` removed, or would remove.
+
+    Args:
+        blob_count: Blobs that nothing referred to.
+        size_bytes: Their size.
+        kept_count: Blobs that are in use or too young to judge.
+    """
+
+    blob_count: int
+    size_bytes: int
+    kept_count: int
