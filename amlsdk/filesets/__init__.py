@@ -1,0 +1,1 @@
+"""Trees of files: scanned, hashed, stored as blobs, compared and written out again."""

@@ -1,0 +1,1 @@
+"""The machine that code runs on: what it is, and how busy."""
