@@ -1,0 +1,1 @@
+"""Blobs: bytes stored once under the SHA-256 digest of what they are."""
