@@ -1,0 +1,43 @@
+"""Journals that come from elsewhere."""
+
+from __future__ import annotations
+
+import re
+
+from amlsdk.errors import InvalidArgument
+from amlsdk.local.appending import append
+from amlsdk.local.handling import Local, handles
+from amlsdk.operations.runs import AppendJournal
+from amlsdk.records.logged import JournalPosition
+from amlsdk.records.streams import ByteStream
+from amlsdk.service import Principal
+
+__all__ = ["append_journal"]
+
+_MOST = 16 << 20
+_WRITER = re.compile(r"[0-9a-f]{16}")
+
+
+@handles(AppendJournal)
+def append_journal(local: Local, _: Principal, request: AppendJournal) -> JournalPosition:
+    """Apply whole lines, or say which offset is wanted."""
+    if not _WRITER.fullmatch(request.writer):
+        raise InvalidArgument(f"{request.writer!r:.80} is no writer of a journal: 16 of the digits 0-9 a-f")
+    return append(
+        local,
+        request.run_id,
+        writer=request.writer,
+        offset=request.offset,
+        data=_bounded(request.content),
+        digest=request.digest,
+    )
+
+
+def _bounded(content: ByteStream) -> bytes:
+    chunks, size = [], 0
+    for chunk in content:
+        size += len(chunk)
+        if size > _MOST:
+            raise InvalidArgument(f"a piece of a journal has at most {_MOST} bytes; send it in smaller ones")
+        chunks.append(chunk)
+    return b"".join(chunks)

@@ -1,0 +1,103 @@
+"""Projects: created, read, changed, deleted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import delete, insert, select, update
+
+from amlsdk.errors import Conflict
+from amlsdk.local.handling import Local, handles
+from amlsdk.local.lookup import check_id, find_project
+from amlsdk.local.pages import page_of
+from amlsdk.local.removal import refuse_if_needed, remove_runs
+from amlsdk.operations.projects import CreateProject, DeleteProject, GetProject, ListProjects, UpdateProject
+from amlsdk.records.names import check_name, check_text
+from amlsdk.records.pages import Ack, Page
+from amlsdk.records.projects import ProjectRecord
+from amlsdk.service import Principal
+from amlsdk.storage.catalogue.schema import project, run
+from amlsdk.storage.catalogue.times import from_us, now_us
+
+__all__: list[str] = []
+
+
+@handles(CreateProject)
+def create_project(local: Local, _: Principal, request: CreateProject) -> ProjectRecord:
+    """Create a project, or answer a repeated request with the one it created."""
+    check_id(request.id, what="project")
+    check_name(request.name, what="project")
+    _check_texts(request.folder, request.description)
+    with local.database.write() as connection:
+        clash = (project.c.id == request.id) | (project.c.name == request.name)
+        same = _same(connection.execute(select(project).where(clash)).all(), request)
+        if same is None:
+            row = {"id": request.id, "name": request.name, "folder": request.folder, "last_run_number": 0}
+            row |= {"description": request.description, "created_at": now_us()}
+            connection.execute(insert(project), row)
+        return same or _record(find_project(connection, request.id))
+
+
+@handles(GetProject)
+def get_project(local: Local, _: Principal, request: GetProject) -> ProjectRecord:
+    """Read a project."""
+    with local.database.read() as connection:
+        return _record(find_project(connection, request.project_id))
+
+
+@handles(ListProjects)
+def list_projects(local: Local, _: Principal, request: ListProjects) -> Page[ProjectRecord]:
+    """List projects by name."""
+    statement = select(project)
+    if request.name is not None:
+        statement = statement.where(project.c.name == request.name)
+    with local.database.read() as connection:
+        return page_of(connection, statement, [project.c.name], request, lambda rows: [_record(row) for row in rows])
+
+
+@handles(UpdateProject)
+def update_project(local: Local, _: Principal, request: UpdateProject) -> ProjectRecord:
+    """Change what is given."""
+    _check_texts(request.folder, request.description)
+    wanted = {"folder": request.folder, "description": request.description}
+    changes = {name: value for name, value in wanted.items() if value is not None}
+    with local.database.write() as connection:
+        find_project(connection, request.project_id)
+        if changes:
+            connection.execute(update(project).where(project.c.id == request.project_id).values(changes))
+        return _record(find_project(connection, request.project_id))
+
+
+@handles(DeleteProject)
+def delete_project(local: Local, _: Principal, request: DeleteProject) -> Ack:
+    """Delete a project and all that is in it, unless something outside needs it."""
+    inside = run.c.project_id == request.project_id
+    with remove_runs(local, inside) as connection:
+        refuse_if_needed(connection, f"project {request.project_id}", inside)
+        connection.execute(delete(project).where(project.c.id == request.project_id))
+    return Ack()
+
+
+def _same(rows: Any, request: CreateProject) -> ProjectRecord | None:
+    for row in rows:
+        if row.id != request.id:
+            raise Conflict(f"a project named {request.name!r} exists already: {row.id}")
+        if (row.name, row.folder, row.description) != (request.name, request.folder, request.description):
+            raise Conflict(f"project {row.id} exists already with other fields: it is named {row.name!r}")
+        return _record(row)
+    return None
+
+
+def _check_texts(folder: str | None, description: str | None) -> None:
+    check_text(folder or "", what="the folder of a project")
+    check_text(description or "", what="the description of a project")
+
+
+def _record(row: Any) -> ProjectRecord:
+    return ProjectRecord(
+        id=row.id,
+        name=row.name,
+        folder=row.folder,
+        description=row.description,
+        created_at=from_us(row.created_at),
+    )

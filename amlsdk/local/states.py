@@ -1,0 +1,37 @@
+"""How a run enters a state."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy.engine import Connection
+
+from amlsdk.records.runs import ENDED, RunStatus
+from amlsdk.storage.catalogue.schema import run, run_state
+
+__all__ = ["enter"]
+
+_LAST = select(func.max(run_state.c.number)).where(run_state.c.run_pk == bindparam("key"))
+
+
+def enter(connection: Connection, row: Any, status: str, *, at: int, reason: str | None = None, **columns: Any) -> None:
+    """Let a run enter a state, and note when and why.
+
+    Args:
+        connection: Of a transaction that may write.
+        row: Of the run, as it is now.
+        status: The state.
+        at: When, in microseconds since 1970 UTC.
+        reason: Why; for a bad end, also the run's error.
+        **columns: What else changes with it.
+    """
+    values = {"status": status, **columns}
+    if status == RunStatus.RUNNING and row.started_at is None:
+        values["started_at"] = at
+    if status in ENDED:
+        values |= {"ended_at": at, "error": None if status == RunStatus.COMPLETED else reason, "lease_until": None}
+    connection.execute(update(run).where(run.c.pk == row.pk).values(values))
+    number = (connection.execute(_LAST, {"key": row.pk}).scalar() or 0) + 1
+    state = {"run_pk": row.pk, "number": number, "status": status, "at": at, "reason": reason}
+    connection.execute(insert(run_state), state)
