@@ -1,0 +1,57 @@
+"""Replies that are streams of bytes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+
+import requests
+
+from amlsdk.errors import Unavailable
+from amlsdk.records.streams import CHUNK, ByteStream
+from amlsdk.remote.connection import reason_of
+
+__all__ = ["stream_of"]
+
+
+def stream_of(
+    response: requests.Response, *, again: Callable[[], requests.Response], explain: Callable[[], None], what: str
+) -> ByteStream:
+    """Return the body of a response as a stream.
+
+    Args:
+        response: Read by whoever iterates first.
+        again: Sends the request anew, for each later iteration.
+        explain: Asks the service what is wrong with the bytes, after they were cut off; raises it if it knows.
+        what: Name of the operation.
+    """
+    first = _Once(response)
+
+    def begin() -> Iterator[bytes]:
+        return _chunks(first.take() or again(), explain, what)
+
+    said = response.headers.get("Content-Length", "")
+    size = int(said) if said.isdecimal() and "Content-Encoding" not in response.headers else None
+    return ByteStream(begin=begin, size_bytes=size)
+
+
+class _Once:
+    """A response that one reader takes."""
+
+    def __init__(self, response: requests.Response) -> None:
+        self._response: requests.Response | None = response
+        self._lock = threading.Lock()
+
+    def take(self) -> requests.Response | None:
+        with self._lock:
+            response, self._response = self._response, None
+        return response
+
+
+def _chunks(response: requests.Response, explain: Callable[[], None], what: str) -> Iterator[bytes]:
+    with response:
+        try:
+            yield from response.iter_content(CHUNK)
+        except requests.RequestException as error:
+            explain()
+            raise Unavailable(f"{what}: the reply was cut off ({reason_of(error)}); ask again") from error

@@ -1,0 +1,1 @@
+"""A Service over HTTP for others: routes and OpenAPI, from the table of operations."""

@@ -1,0 +1,85 @@
+"""Requests that wait for a fact, without a thread each.
+
+The service is asked without waiting, again and again; in between only the event loop knows of the request.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import anyio
+import attrs
+
+from amlsdk.operations import Request
+from amlsdk.operations.runs import GetRun, ReadOutput
+from amlsdk.records.runs import ENDED
+from amlsdk.server.threads import Threads
+from amlsdk.service import Service
+
+__all__ = ["READY", "Gone", "Waiter"]
+
+_MAX_WAIT_S = 60.0
+_FIRST_PAUSE_S = 0.02
+_LONGEST_PAUSE_S = 0.25
+
+# Whether a reply is worth sending before the time is over, for each operation that waits.
+READY: Mapping[type[Request[Any]], Callable[[Any], bool]] = {
+    GetRun: lambda run: run.status in ENDED,
+    ReadOutput: lambda output: output.size_bytes != 0,
+}
+
+
+class Gone(Exception):
+    """The client has disconnected."""
+
+
+class Waiter:
+    """Answers requests that wait.
+
+    Args:
+        service: What is asked.
+        threads: Where it is asked.
+    """
+
+    def __init__(self, service: Service, threads: Threads) -> None:
+        self._service, self._threads = service, threads
+        self._stopping = anyio.Event()
+
+    def stop(self) -> None:
+        """Answer all that wait with what there is; to be called in the event loop."""
+        self._stopping.set()
+
+    async def send(self, request: Any, *, gone: Callable[[], Any]) -> Any:
+        """Carry out one operation, held back until its reply is ready or its time is over.
+
+        Args:
+            request: With a `wait_s` above 0, of which at most 60 s are waited.
+            gone: Awaited now and then: whether the client has disconnected.
+
+        Raises:
+            Gone: It has.
+        """
+        deadline = time.monotonic() + min(request.wait_s, _MAX_WAIT_S)
+        at_once = attrs.evolve(request, wait_s=0.0)
+        pause_s = _FIRST_PAUSE_S
+        while True:
+            # The end is asked for first: what a run prints, it prints before its end.
+            over = await self._is_over(request)
+            reply = await self._ask(at_once)
+            left_s = deadline - time.monotonic()
+            if over or READY[type(request)](reply) or left_s <= 0 or self._stopping.is_set():
+                return reply
+            with anyio.move_on_after(min(pause_s, left_s)):
+                await self._stopping.wait()
+            if await gone():
+                raise Gone
+            pause_s = min(1.5 * pause_s, _LONGEST_PAUSE_S)
+
+    async def _is_over(self, request: Any) -> bool:
+        """Say whether the run has ended, after which it prints no more."""
+        return isinstance(request, ReadOutput) and READY[GetRun](await self._ask(GetRun(run_id=request.run_id)))
+
+    async def _ask(self, request: Request[Any]) -> Any:
+        return await self._threads.run(self._service.send, request)
