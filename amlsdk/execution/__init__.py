@@ -1,0 +1,1 @@
+"""What drives submitted runs: the supervisor, and the targets on which they execute."""

@@ -1,0 +1,110 @@
+"""From a claimed run to a script that runs, or to the reason why it does not."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import logging
+import os
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import attrs
+
+from amlsdk import plugins
+from amlsdk.errors import AmlError
+from amlsdk.execution.detaching import let_go_of_streams
+from amlsdk.execution.handover import Handover, now
+from amlsdk.execution.preparing import prepare
+from amlsdk.execution.targets.base import Execution, Work
+from amlsdk.filesets.blobs import Blobs
+from amlsdk.filesets.listing import load_record
+from amlsdk.records.filesets import FileSetRecord
+
+__all__ = ["NotStarted", "Started", "enter", "start"]
+
+_LOGGER = logging.getLogger("amlsdk")
+
+
+@attrs.frozen(kw_only=True)
+class Started:
+    """A script that runs.
+
+    Args:
+        at: When it was started.
+        at_s: The same, by the monotonic clock.
+        since_ns: A moment before, by the clock of the file system: what changed later, the script changed.
+        tree: The snapshot.
+        work: What it works on.
+        execution: The script.
+    """
+
+    at: dt.datetime
+    at_s: float
+    since_ns: int
+    tree: FileSetRecord
+    work: Work
+    execution: Execution
+
+
+@attrs.frozen
+class NotStarted:
+    """A script that was not started.
+
+    Args:
+        reason: Why; None where somebody asked for that.
+    """
+
+    reason: str | None = None
+
+
+def enter(folder: Path) -> None:
+    """Make a run's own folder, and send what this process logs to a file there."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        # Preparing meets it again, and ends the run with it.
+        _LOGGER.warning("%s can't be made: %s", folder, error)
+    let_go_of_streams(os.fspath(folder / "supervisor.log"))
+
+
+def start(handover: Handover, store: Blobs, *, is_unwanted: Callable[[], bool]) -> Started | NotStarted:
+    """Prepare a run's folder and begin its script.
+
+    Args:
+        handover: The run.
+        store: Where its snapshot is.
+        is_unwanted: Asked between preparing and starting.
+    """
+    try:
+        tree = load_record(handover.job.snapshot, store)
+        work = prepare(handover, tree, store)
+        if is_unwanted():
+            _tidy(handover.folder)
+            return NotStarted()
+        since_ns = time.time_ns()
+        execution = plugins.load("amlsdk.targets", handover.job.target)().start(work)
+    except (AmlError, OSError) as error:
+        _LOGGER.exception("run %s can't be started", handover.run_id)
+        # Nothing of the run's own is lost: the script has not begun.
+        _tidy(handover.folder)
+        return NotStarted(f"it could not be started: {error}")
+    started = Started(at=now(), at_s=time.monotonic(), since_ns=since_ns, tree=tree, work=work, execution=execution)
+    _note_processes(handover.folder, execution)
+    return started
+
+
+def _tidy(folder: Path) -> None:
+    shutil.rmtree(folder / "work", ignore_errors=True)
+    shutil.rmtree(folder / "inputs", ignore_errors=True)
+
+
+def _note_processes(folder: Path, execution: Execution) -> None:
+    identities = [attrs.asdict(identity) for identity in execution.identities()]
+    try:
+        (folder / "processes.json").write_text(json.dumps(identities), encoding="utf-8")
+    except OSError as error:
+        # Should this supervisor be lost, the mark in their environment finds them, too.
+        _LOGGER.warning("the processes of the run can't be noted: %s", error)

@@ -1,0 +1,1 @@
+"""Execution targets, found by the entry-point group `amlsdk.targets`."""
