@@ -1,0 +1,1 @@
+"""What users touch: workspaces, projects, experiments, runs, models."""

@@ -1,0 +1,90 @@
+"""Finding a workspace and connecting to it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from amlsdk.errors import InvalidArgument
+from amlsdk.resources.client import Address, Client
+from amlsdk.resources.config import Config
+from amlsdk.resources.workspace import Workspace
+
+if TYPE_CHECKING:
+    import requests
+
+__all__ = ["connect", "find_location"]
+
+
+def connect(  # the few settings a connection has
+    location: str | os.PathLike[str] | None = None,
+    *,
+    token: str | Callable[[], str] | None = None,
+    workspace: str | None = None,
+    create: bool = True,
+    config: Config | None = None,
+    session: requests.Session | None = None,
+) -> Workspace:
+    """Open a workspace: a folder on this machine, or a service.
+
+    Args:
+        location: A folder, or a URL like `https://aml.example.com`. None looks at AMLSDK_WORKSPACE, then for the
+            nearest `aml_config/workspace.json` upwards from the current folder, then takes `~/.amlsdk`.
+        token: For a service; a text, or a function that returns one. Default: AMLSDK_TOKEN.
+        workspace: Name of the workspace, where a service holds several.
+        create: Whether a folder that is no workspace yet becomes one; this is logged at INFO level.
+        config: Settings of this connection.
+        session: A `requests.Session` to use for a service (proxies, certificates).
+
+    Returns:
+        The workspace; also a context manager that closes it.
+
+    Raises:
+        NotFound: There is no such workspace, and `create` is False.
+        InvalidArgument: The folder holds something else, or is on a network filesystem.
+        Unavailable: The service or the folder can't be reached.
+
+    Example:
+        >>> import amlsdk
+        >>> with amlsdk.connect("./workspace") as ws:
+        ...     project = ws.projects.get_or_create("wine")
+    """
+    place = find_location() if location is None else os.fspath(location)
+    is_url = "://" in place and not place.startswith("file://")
+    if workspace is not None and not is_url:
+        raise InvalidArgument(f"workspace={workspace!r} is for a service; the folder {place} is one workspace")
+    if is_url and token is None:
+        token = os.environ.get("AMLSDK_TOKEN")
+    client = Client(Address(location=place, token=token, create=create, session=session), config or Config())
+    return Workspace.of(client)
+
+
+def find_location() -> str:
+    """Return the workspace that is meant where none is named.
+
+    Raises:
+        InvalidArgument: An `aml_config/workspace.json` is no JSON object with a `location`.
+    """
+    from_environment = os.environ.get("AMLSDK_WORKSPACE")
+    if from_environment:
+        return from_environment
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        file = folder / "aml_config" / "workspace.json"
+        if file.is_file():
+            return _location_in(file)
+    return str(Path.home() / ".amlsdk")
+
+
+def _location_in(file: Path) -> str:
+    try:
+        location = json.loads(file.read_text(encoding="utf-8"))["location"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise InvalidArgument(f'{file} is expected to hold {{"location": "<folder or URL>"}}: {error}') from error
+    if not isinstance(location, str) or not location:
+        raise InvalidArgument(f"{file}: location is a folder or a URL, not {location!r}")
+    # A relative folder is meant from the project's folder, not from wherever the script was started.
+    return location if "://" in location else str((file.parent.parent / location).resolve())

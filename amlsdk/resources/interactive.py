@@ -1,0 +1,145 @@
+"""Runs that this process begins and ends."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+
+from amlsdk.errors import Conflict
+from amlsdk.machine.system_metrics import SystemMetrics
+from amlsdk.operations.runs import CreateRun, ResumeRun
+from amlsdk.processes import this_process
+from amlsdk.records.ids import new_id
+from amlsdk.records.names import check_name
+from amlsdk.resources import current
+from amlsdk.resources.background import Task, background
+from amlsdk.resources.capture.context import ContextCapture
+from amlsdk.resources.capture.source import source_of_process
+from amlsdk.resources.client import Client
+from amlsdk.resources.run import Run
+
+__all__ = ["Interactive", "error_text", "resume_run", "start_run"]
+
+_ERROR_BYTES = 4096
+
+
+def start_run(
+    client: Client,
+    experiment_id: str,
+    *,
+    name: str | None = None,
+    tags: Mapping[str, str] | None = None,
+    parent_id: str | None = None,
+) -> Run:
+    """Record a run of this process and make it the current one."""
+    if name is not None:
+        check_name(name, what="run")
+    request = CreateRun(
+        id=new_id(),
+        experiment_id=experiment_id,
+        name=name,
+        parent_id=parent_id,
+        tags=dict(tags or {}),
+        owner=this_process(),
+    )
+    return _begin(Run(client, client.send(request)))
+
+
+def resume_run(client: Client, run_id: str, *, tags: Mapping[str, str] | None = None) -> Run:
+    """Go on with a run that has no living owner."""
+    if any(run.id == run_id for run in current.active_runs(client)):
+        raise Conflict(f"run {run_id} is still going on in this process; end it before it is resumed")
+    run = _begin(Run(client, client.send(ResumeRun(run_id=run_id, owner=this_process()))))
+    run.set_tags(tags or {})
+    return run
+
+
+def _begin(run: Run) -> Run:
+    run._interactive = Interactive(run)  # noqa: SLF001  # a run's two halves
+    current.enter(run)
+    return run
+
+
+class Interactive:
+    """The end of a run that this process began, and what is noticed meanwhile."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._pid = os.getpid()
+        self._lock = threading.Lock()
+        self._ended = False
+        self._retired = False
+        self._client = run._client  # noqa: SLF001  # a run's two halves
+        self._log = self._client.log_of(run.id)
+        config = self._client.config
+        self._context = ContextCapture(Path.cwd()) if config.capture_context else None
+        self._log.do(self._capture)
+        self._metrics: SystemMetrics | None = None
+        self._sampling: Task | None = None
+        if config.system_metrics_s is not None:
+            self._metrics = SystemMetrics(run.log_metrics, interval_s=config.system_metrics_s)
+            # Runs that end sooner than this never have a thread for it.
+            self._sampling = background().do(self._metrics.start, after_s=min(1.0, config.system_metrics_s / 2))
+
+    def _capture(self) -> None:
+        if self._context is not None:
+            self._log.writer.context(self._context.gather())
+        if not _in_notebook():
+            self._keep_source()
+        if self._retired:
+            self._log.retire()  # the run was quicker than this, and nobody else will close what this began
+
+    def _keep_source(self) -> None:
+        if self._client.config.capture_source:
+            for file in source_of_process():
+                self._run._keep(f"source/{file.name}", "source", file.content)  # noqa: SLF001
+
+    def end(self, status: str, error: str | None) -> None:
+        """End the run, once; in a forked child this only flushes what the child logged."""
+        if os.getpid() != self._pid:
+            self._run.flush()
+            return
+        with self._lock:
+            if self._ended:
+                return
+            self._ended = True
+        current.leave(self._run)
+        self._stop_sampling()
+        if _in_notebook():
+            self._keep_source()  # all cells that were executed, which at the beginning nobody knew
+        self._log.writer.status(status, error=error)
+        self._log.flush()
+        self._retired = True
+        self._log.retire()
+
+    def _stop_sampling(self) -> None:
+        if self._sampling is not None:
+            self._sampling.cancel()
+        if self._metrics is not None:
+            self._metrics.stop()
+
+    def leave(self, error: BaseException | None) -> None:
+        """End the run as the block was left."""
+        if error is None or (isinstance(error, SystemExit) and error.code in (None, 0)):
+            self.end("Completed", None)
+        elif isinstance(error, (KeyboardInterrupt, GeneratorExit)):
+            self.end("Canceled", f"interrupted: {type(error).__name__}")
+        else:
+            self.end("Failed", error_text(error))
+
+
+def error_text(error: BaseException) -> str:
+    """Return the end of an exception's traceback, at most 4 KiB."""
+    lines = traceback.format_exception(type(error), error, error.__traceback__)
+    text = "".join(lines).rstrip()
+    cut = text.encode(errors="replace")[-_ERROR_BYTES:].decode(errors="ignore")
+    return cut if len(cut) >= len(text) else "..." + cut
+
+
+def _in_notebook() -> bool:
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return shell is not None

@@ -1,0 +1,113 @@
+"""Beginning a supervisor: the detached process that drives submitted runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from amlsdk.errors import Unavailable
+from amlsdk.operations.jobs import ClaimRun
+from amlsdk.records.jobs import ProcessIdentity
+from amlsdk.records.runs import RunRecord
+
+if TYPE_CHECKING:
+    from amlsdk.resources.client import Client
+
+__all__ = ["Launch", "launch"]
+
+_OF_A_RUN = frozenset({"AMLSDK_RUN_ID", "AMLSDK_JOURNALS", "AMLSDK_OUTPUTS"})
+
+
+class Launch:
+    """A supervisor that is starting; hand it a run, or let it go.
+
+    It is begun before the project is snapshotted, so that its own start costs no time of the run's.
+    """
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "amlsdk.execution"],
+            cwd="/",
+            env=_environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+        )
+        self._done = False
+
+    def __enter__(self) -> Launch:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._answer({"claimed": None})
+
+    def hand_over(self, client: Client, target: str) -> RunRecord | None:
+        """Claim the oldest queued run of a target for the supervisor and hand it over.
+
+        Returns:
+            The run that it drives; None where all slots are taken, so that a run waits for its turn.
+
+        Raises:
+            Unavailable: The supervisor did not start; what it said is above, on standard error.
+        """
+        run = client.send(ClaimRun(supervisor=self._identity(), target=target)).run
+        self._answer({"claimed": None} if run is None else _handover(client, run))
+        return run
+
+    def _identity(self) -> ProcessIdentity:
+        assert self._process.stdout is not None  # noqa: S101  # it was asked for
+        line = self._process.stdout.readline()
+        try:
+            return ProcessIdentity(**json.loads(line)["identity"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise Unavailable(f"the supervisor did not start: {sys.executable} -m amlsdk.execution") from error
+
+    def _answer(self, message: dict[str, Any]) -> None:
+        if self._done:
+            return
+        self._done = True
+        assert self._process.stdin is not None  # noqa: S101  # it was asked for
+        assert self._process.stdout is not None  # noqa: S101
+        try:
+            self._process.stdin.write(json.dumps(message).encode() + b"\n")
+            self._process.stdin.close()
+        except BrokenPipeError:
+            pass  # it is gone; the run is found without a supervisor at the next contact
+        finally:
+            self._process.stdout.close()
+            # The process that was started ends as soon as the supervisor has detached from it.
+            self._process.wait()
+
+
+def launch(client: Client, record: RunRecord) -> None:
+    """Begin a supervisor for a queued run, where a slot is free."""
+    if record.job is not None:
+        with Launch() as starting:
+            starting.hand_over(client, record.job.target)
+
+
+def _environment() -> dict[str, str]:
+    # A run may submit another one, whose supervisor must not be taken for a process of the first and end with it.
+    return {name: value for name, value in os.environ.items() if name not in _OF_A_RUN}
+
+
+def _handover(client: Client, run: RunRecord) -> dict[str, Any]:
+    from amlsdk.wire import to_json
+
+    spool = client.spool
+    token = client.address.token
+    return {
+        "claimed": json.loads(to_json(run)),
+        "location": client.location,
+        "credential": token() if callable(token) else token,
+        "blobs": None if spool.blobs is None else os.fspath(spool.blobs),
+        "runs": os.fspath(spool.runs),
+        "journals": os.fspath(spool.journals),
+        "shipped": spool.shipped,
+    }

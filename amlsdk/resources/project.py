@@ -1,0 +1,136 @@
+"""Projects: folders of work, and the experiments on them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from amlsdk.errors import InvalidArgument, NotFound
+from amlsdk.operations.projects import CreateProject, DeleteProject, GetProject, ListProjects, UpdateProject
+from amlsdk.records.ids import new_id
+from amlsdk.records.pages import Page
+from amlsdk.records.projects import ProjectRecord
+from amlsdk.resources.experiment import ExperimentCollection
+from amlsdk.resources.resource import Collection, Resource
+from amlsdk.resources.runs import RunCollection, Scope
+
+__all__ = ["Project", "ProjectCollection"]
+
+
+class Project(Resource[ProjectRecord]):
+    """A project: the folder of work on one solution, and the experiments and runs on it."""
+
+    def _read(self) -> ProjectRecord:
+        return self._client.send(GetProject(project_id=self.id))
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder of its files on the machine that made it; None where it has none."""
+        return Path(self._record.folder) if self._record.folder else None
+
+    @property
+    def description(self) -> str:
+        """Free text."""
+        return self._record.description
+
+    @property
+    def experiments(self) -> ExperimentCollection:
+        """Its experiments."""
+        return ExperimentCollection(self._client, project_id=self.id)
+
+    @property
+    def runs(self) -> RunCollection:
+        """The runs of its experiments."""
+        return RunCollection(self._client, Scope(project_id=self.id))
+
+    def update(self, *, folder: str | os.PathLike[str] | None = None, description: str | None = None) -> Project:
+        """Change the folder or the description; None leaves it."""
+        request = UpdateProject(project_id=self.id, folder=_absolute(folder), description=description)
+        self._record = self._client.send(request)
+        return self
+
+    def delete(self) -> None:
+        """Delete this project with its experiments and runs; an absent one is no error.
+
+        Raises:
+            Conflict: Runs are active, or models came from them; the message names them.
+        """
+        self._client.send(DeleteProject(project_id=self.id))
+
+
+class ProjectCollection(Collection[Project]):
+    """The projects of a workspace."""
+
+    what = "project"
+
+    def create(self, name: str, *, folder: str | os.PathLike[str] | None = None, description: str = "") -> Project:
+        """Create a project.
+
+        Args:
+            name: Unique in the workspace.
+            folder: The existing folder of its files; what is submitted is a snapshot of it.
+            description: Free text.
+
+        Raises:
+            Conflict: A project has this name.
+            InvalidArgument: Not a name, or not a folder.
+        """
+        request = CreateProject(id=new_id(), name=name, folder=_absolute(folder), description=description)
+        return self._make(self._client.send(request))
+
+    def get(self, key: str) -> Project:
+        """Return the project of a name or id.
+
+        Raises:
+            NotFound: There is none.
+        """
+        return self._get(key)
+
+    def get_or_create(
+        self, name: str, *, folder: str | os.PathLike[str] | None = None, description: str = ""
+    ) -> Project:
+        """Return the project of this name, created where it is missing; a `folder` that is given becomes its folder."""
+        try:
+            project = self._get(name)
+        except NotFound:
+            return self._create_or_get(name, folder=folder, description=description)
+        if folder is not None and _absolute(folder) != project.record.folder:
+            project.update(folder=folder)
+        return project
+
+    def _create_or_get(self, name: str, *, folder: str | os.PathLike[str] | None, description: str) -> Project:
+        from amlsdk.errors import Conflict
+
+        try:
+            return self.create(name, folder=folder, description=description)
+        except Conflict:  # somebody else was quicker
+            return self._get(name)
+
+    def list(self, *, name: str | None = None) -> list[Project]:
+        """Return all projects by name, or those of one name."""
+        return [project for project in self if name in (None, project.name)]
+
+    def delete(self, project: str | Project) -> None:
+        """Delete a project; an absent one is no error."""
+        project_id = self._id_of(project)
+        if project_id is not None:
+            self._client.send(DeleteProject(project_id=project_id))
+
+    def _find(self, *, name: str | None, after: str | None, limit: int) -> Page[Any]:
+        return self._client.send(ListProjects(name=name, after=after, limit=limit))
+
+    def _read(self, identifier: str) -> ProjectRecord:
+        return self._client.send(GetProject(project_id=identifier))
+
+    def _make(self, record: ProjectRecord) -> Project:
+        return Project(self._client, record)
+
+
+def _absolute(folder: str | os.PathLike[str] | None) -> str | None:
+    if folder is None:
+        return None
+    path = Path(folder).expanduser().resolve()
+    if not path.is_dir():
+        raise InvalidArgument(f"folder={os.fspath(folder)!r}: there is no folder {path}")
+    return str(path)

@@ -1,0 +1,222 @@
+"""From a script in a project's folder to a queued run."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from amlsdk import plugins
+from amlsdk.errors import InvalidArgument
+from amlsdk.filesets.snapshot import Snapshot, snapshot
+from amlsdk.operations.filesets import CreateFileSet
+from amlsdk.operations.runs import CreateRun
+from amlsdk.records.ids import new_id
+from amlsdk.records.jobs import JobSpec
+from amlsdk.records.logged import InputRecord
+from amlsdk.records.names import check_name, check_text
+from amlsdk.records.runs import RunRecord
+from amlsdk.resources.capture.command import params_of
+from amlsdk.resources.capture.context import ContextCapture
+from amlsdk.resources.inputs import InputSource, kept_inputs, single_file, store_input
+from amlsdk.resources.launching import Launch
+from amlsdk.resources.run import Run
+
+if TYPE_CHECKING:
+    from amlsdk.resources.client import Client
+
+__all__ = ["Submission", "resubmit", "submit"]
+
+_LOGGER = logging.getLogger("amlsdk")
+_LARGE_BYTES = 300 * 1024 * 1024
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+@attrs.frozen(kw_only=True)
+class Submission:
+    """What `Experiment.submit` was given."""
+
+    script: str
+    arguments: Sequence[object]
+    target: str
+    dependencies: str | os.PathLike[str] | None
+    environment_variables: Mapping[str, str]
+    inputs: Mapping[str, InputSource]
+    timeout_s: float | None
+    name: str | None
+    tags: Mapping[str, str]
+    folder: str
+
+
+def submit(client: Client, experiment_id: str, submission: Submission) -> Run:
+    """Check, snapshot, record and hand over a submission; everything that can be wrong is found before it is sent."""
+    folder = Path(submission.folder)
+    job = JobSpec(
+        script=_script(folder, submission.script),
+        snapshot="",
+        arguments=_arguments(submission.arguments),
+        target=submission.target,
+        environment_variables=_variables(submission.environment_variables),
+        timeout_s=_timeout(submission.timeout_s),
+    )
+    _check_target(job, submission)
+    with Launch() as starting:
+        inputs = {name: store_input(client, name, source) for name, source in submission.inputs.items()}
+        digest = _store_folder(client, folder)
+        files = {name: single_file(client, record) for name, record in inputs.items()}
+        job = attrs.evolve(
+            job,
+            snapshot=digest,
+            inputs={name: record.digest for name, record in inputs.items()},
+            input_files={name: path for name, path in files.items() if path is not None},
+        )
+        run = _create(client, experiment_id, job, name=submission.name, tags=submission.tags)
+        starting.hand_over(client, job.target)
+    _note_surroundings(run, list(inputs.values()), folder)
+    return run
+
+
+def resubmit(
+    client: Client,
+    record: RunRecord,
+    *,
+    arguments: Sequence[object] | None,
+    target: str | None,
+    name: str | None,
+    tags: Mapping[str, str] | None,
+) -> Run:
+    """Submit what a run executed again."""
+    if record.job is None:
+        raise InvalidArgument(f"run {record.name!r} was not submitted, so it can't be submitted again")
+    job = attrs.evolve(
+        record.job,
+        arguments=record.job.arguments if arguments is None else _arguments(arguments),
+        target=target or record.job.target,
+    )
+    _check_adapter(job)
+    every_tag = {"resubmitted_from": record.id, **(tags or {})}
+    with Launch() as starting:
+        run = _create(client, record.experiment_id, job, name=name, tags=every_tag)
+        starting.hand_over(client, job.target)
+    _note_surroundings(run, kept_inputs(client, record.id), None)
+    return run
+
+
+def _create(client: Client, experiment_id: str, job: JobSpec, *, name: str | None, tags: Mapping[str, str]) -> Run:
+    if name is not None:
+        check_name(name, what="run")
+    request = CreateRun(
+        id=new_id(),
+        experiment_id=experiment_id,
+        name=name,
+        tags=dict(tags),
+        params=params_of(job.arguments),
+        job=job,
+    )
+    return Run(client, client.send(request))
+
+
+def _store_folder(client: Client, folder: Path) -> str:
+    spool = client.spool
+    exclude = [] if spool.blobs is None else [spool.blobs.parent]
+    taken = snapshot(folder, client.blobs, exclude=exclude, cache=spool.cache)
+    _warn_of_size(folder, taken)
+    return client.send(CreateFileSet(entries=taken.record.entries)).digest
+
+
+def _warn_of_size(folder: Path, taken: Snapshot) -> None:
+    if taken.record.size_bytes > _LARGE_BYTES:
+        biggest = ", ".join(f"{path} ({size / 1e6:.0f} MB)" for path, size in taken.biggest)
+        _LOGGER.warning(
+            "the snapshot of %s has %.0f MB; the biggest files are %s. A line in .amlignore leaves files out, and "
+            "data is better given as inputs={...}",
+            folder,
+            taken.record.size_bytes / 1e6,
+            biggest,
+        )
+
+
+def _note_surroundings(run: Run, inputs: Sequence[InputRecord], folder: Path | None) -> None:
+    log = run._client.log_of(run.id)  # noqa: SLF001  # the log belongs to the run
+    wanted = folder is not None and run._client.config.capture_context  # noqa: SLF001
+    capture = ContextCapture(folder) if wanted and folder is not None else None
+
+    def note() -> None:
+        for record in inputs:
+            log.writer.input(record)
+        if capture is not None:
+            # The submitter's own command says nothing of the run.
+            log.writer.context({topic: value for topic, value in capture.gather().items() if topic != "command"})
+        log.retire()
+
+    log.do(note)
+
+
+def _script(folder: Path, script: str | os.PathLike[str]) -> str:
+    if not folder.is_dir():
+        raise InvalidArgument(f"there is no folder {folder} to submit")
+    path = Path(script)
+    full = (path if path.is_absolute() else folder / path).resolve()
+    root = folder.resolve()
+    if not full.is_relative_to(root):
+        raise InvalidArgument(f"the script {os.fspath(script)!r} is not in the project's folder {root}")
+    if not full.is_file():
+        raise InvalidArgument(f"there is no script {os.fspath(script)!r} in {root}{_near(root)}")
+    return str(PurePosixPath(full.relative_to(root)))
+
+
+def _near(root: Path) -> str:
+    found = sorted(path.name for path in root.glob("*.py"))[:5]
+    return f"; it has {', '.join(found)}" if found else "; it has no Python file"
+
+
+def _arguments(arguments: Sequence[object]) -> tuple[str, ...]:
+    if isinstance(arguments, (str, bytes)):
+        raise InvalidArgument(f"arguments is a list like ['--depth', 4], not the text {arguments!r}")
+    return tuple(_argument(argument) for argument in arguments)
+
+
+def _argument(argument: object) -> str:
+    if isinstance(argument, (str, int, float, os.PathLike)):
+        text = os.fspath(argument) if isinstance(argument, os.PathLike) else str(argument)
+        return check_text(str(text), what="an argument")
+    raise InvalidArgument(f"an argument is a text, number or path, not {type(argument).__name__} {argument!r:.60}")
+
+
+def _variables(variables: Mapping[str, str]) -> dict[str, str]:
+    for name, value in variables.items():
+        if not isinstance(name, str) or not _VARIABLE.fullmatch(name):
+            raise InvalidArgument(f"{name!r} can't name an environment variable")
+        if name.startswith("AMLSDK_"):
+            raise InvalidArgument(f"environment variables named AMLSDK_... are set by the run itself, not {name!r}")
+        check_text(value, what=f"environment variable {name}")
+    return dict(variables)
+
+
+def _timeout(timeout_s: Any) -> float | None:
+    if timeout_s is None:
+        return None
+    if isinstance(timeout_s, bool) or not isinstance(timeout_s, (int, float)) or not 0 < timeout_s < math.inf:
+        raise InvalidArgument(f"timeout_s is a positive number of seconds, or None, not {timeout_s!r}")
+    return float(timeout_s)
+
+
+def _check_target(job: JobSpec, submission: Submission) -> None:
+    if submission.dependencies is not None and job.target == "local":
+        raise InvalidArgument(
+            f"dependencies={os.fspath(submission.dependencies)!r}: the target 'local' runs this interpreter as it is"
+        )
+    _check_adapter(job)
+
+
+def _check_adapter(job: JobSpec) -> None:
+    known = plugins.names("amlsdk.targets")
+    if job.target not in known:
+        raise InvalidArgument(f"there is no target {job.target!r}; there are {', '.join(map(repr, known))}")
+    plugins.load("amlsdk.targets", job.target)().check(job)

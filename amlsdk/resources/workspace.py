@@ -1,0 +1,109 @@
+"""The workspace: the way in to everything else."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any
+
+from amlsdk.operations.workspaces import CollectGarbage, GetWorkspace, UpdateWorkspace
+from amlsdk.records.workspaces import GarbageRecord, WorkspaceRecord
+from amlsdk.resources.client import Client
+from amlsdk.resources.current import active_runs
+from amlsdk.resources.experiment import ExperimentCollection
+from amlsdk.resources.model import ModelCollection
+from amlsdk.resources.project import ProjectCollection
+from amlsdk.resources.resource import Resource
+from amlsdk.resources.runs import RunCollection, Scope
+
+__all__ = ["Workspace"]
+
+
+class Workspace(Resource[WorkspaceRecord]):
+    """A workspace: the unit of sharing, in a folder or behind a URL. Use it as a context manager, or `close()` it."""
+
+    @classmethod
+    def of(cls, client: Client) -> Workspace:
+        """Open the workspace of a connection."""
+        return cls(client, client.send(GetWorkspace()))
+
+    def _read(self) -> WorkspaceRecord:
+        return self._client.send(GetWorkspace())
+
+    @property
+    def location(self) -> str:
+        """The folder's absolute path, or the URL."""
+        return self._client.location
+
+    @property
+    def projects(self) -> ProjectCollection:
+        """All projects."""
+        return ProjectCollection(self._client)
+
+    @property
+    def experiments(self) -> ExperimentCollection:
+        """The experiments of all projects."""
+        return ExperimentCollection(self._client, project_id=None)
+
+    @property
+    def runs(self) -> RunCollection:
+        """The runs of all experiments."""
+        return RunCollection(self._client, Scope())
+
+    @property
+    def models(self) -> ModelCollection:
+        """All registered models."""
+        return ModelCollection(self._client)
+
+    def info(self) -> dict[str, Any]:
+        """Return what this workspace is: location, name, id, version, slots."""
+        record = self.refresh().record
+        return {
+            "location": self.location,
+            "name": record.name,
+            "id": record.id,
+            "created_at": record.created_at,
+            "slots": record.slots,
+            "version": record.version,
+        }
+
+    def update(self, *, slots: int | None = None) -> Workspace:
+        """Change settings.
+
+        Args:
+            slots: How many submitted runs of the target `local` execute at once on a machine.
+        """
+        self._record = self._client.send(UpdateWorkspace(slots=slots))
+        return self
+
+    def collect_garbage(self, *, grace_s: float = 7200.0, dry_run: bool = False) -> GarbageRecord:
+        """Remove blobs that nothing refers to and that are older than `grace_s` seconds.
+
+        Args:
+            grace_s: Younger blobs may be on their way into a run or a model, and stay.
+            dry_run: Only count them.
+        """
+        return self._client.send(CollectGarbage(grace_s=grace_s, dry_run=dry_run))
+
+    def close(self) -> None:
+        """End this connection's threads, files and sockets.
+
+        Runs that this process began through it and has not ended are completed; submitted ones go on.
+        """
+        self._end_runs(None)
+        self._client.close()
+
+    def _end_runs(self, error: BaseException | None) -> None:
+        for run in active_runs(self._client):
+            run._at_exit(error)  # noqa: SLF001
+
+    def __enter__(self) -> Workspace:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end_runs(error)
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Workspace {self.name!r} at {self._client.address.location}>"
