@@ -1,0 +1,62 @@
+"""`aml project`."""
+
+from __future__ import annotations
+
+import click
+
+from amlsdk.cli.app import Connection
+from amlsdk.cli.output import json_option, show_json, show_pairs, show_table
+
+__all__ = ["project"]
+
+
+@click.group()
+def project() -> None:
+    """Projects: folders of work."""
+
+
+@project.command("list")
+@json_option
+@click.pass_obj
+def list_projects(connection: Connection, as_json: bool) -> None:
+    """List the projects."""
+    records = [each.record for each in connection.open().projects]
+    if as_json:
+        show_json(records)
+        return
+    show_table(["name", "folder", "created", "id"], [[r.name, r.folder, r.created_at, r.id] for r in records])
+
+
+@project.command("create")
+@click.argument("name")
+@click.option("--folder", type=click.Path(exists=True, file_okay=False), default=".", show_default=True)
+@click.option("--description", default="")
+@json_option
+@click.pass_obj
+def create_project(connection: Connection, name: str, folder: str, description: str, as_json: bool) -> None:
+    """Create a project of a folder."""
+    made = connection.open(create=True).projects.create(name, folder=folder, description=description)
+    show_json(made.record) if as_json else click.echo(f"project {made.name} {made.id}")
+
+
+@project.command("show")
+@click.argument("name")
+@json_option
+@click.pass_obj
+def show_project(connection: Connection, name: str, as_json: bool) -> None:
+    """Show one project."""
+    record = connection.open().projects.get(name).record
+    if as_json:
+        show_json(record)
+        return
+    show_pairs({"name": record.name, "id": record.id, "folder": record.folder, "created": record.created_at})
+
+
+@project.command("delete")
+@click.argument("name")
+@click.confirmation_option(prompt="Delete the project with all its experiments and runs?")
+@click.pass_obj
+def delete_project(connection: Connection, name: str) -> None:
+    """Delete a project with its experiments and runs."""
+    connection.open().projects.get(name).delete()
+    click.echo(f"deleted {name}")

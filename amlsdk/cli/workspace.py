@@ -1,0 +1,41 @@
+"""`aml info` and `aml gc`."""
+
+from __future__ import annotations
+
+import click
+
+from amlsdk.cli.app import Connection
+from amlsdk.cli.output import json_option, show_json, show_pairs
+
+__all__ = ["collect_garbage", "info"]
+
+
+@click.command()
+@json_option
+@click.pass_obj
+def info(connection: Connection, as_json: bool) -> None:
+    """Show what the workspace is."""
+    facts = connection.open().info()
+    show_json(facts) if as_json else show_pairs(facts)
+
+
+@click.command("gc")
+@click.option(
+    "--grace",
+    "grace_s",
+    type=float,
+    default=7200.0,
+    show_default=True,
+    help="Leave blobs younger than so many seconds.",
+)
+@click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
+@json_option
+@click.pass_obj
+def collect_garbage(connection: Connection, grace_s: float, dry_run: bool, as_json: bool) -> None:
+    """Remove stored files that nothing refers to any more."""
+    found = connection.open().collect_garbage(grace_s=grace_s, dry_run=dry_run)
+    if as_json:
+        show_json(found)
+        return
+    verb = "would remove" if dry_run else "removed"
+    click.echo(f"{verb} {found.blob_count} blobs, {found.size_bytes / 1e6:.1f} MB; {found.kept_count} stay")
