@@ -1,0 +1,61 @@
+"""Workspaces as users have them: the same tests against a folder and against a server on loopback."""
+
+import contextlib
+
+import pytest
+
+import amlsdk
+from amlsdk.local import LocalBackend
+
+
+@contextlib.contextmanager
+def served(folder):
+    from amlsdk.server.run import ServerThread
+
+    backend = LocalBackend(folder)
+    try:
+        with ServerThread(backend.open()) as server:
+            yield server.url
+    finally:
+        backend.close()
+
+
+@pytest.fixture
+def folder_workspace(tmp_path):
+    with amlsdk.connect(tmp_path / "workspace") as workspace:
+        yield workspace
+
+
+@pytest.fixture(params=["folder", "http"])
+def workspace(request, tmp_path, monkeypatch):
+    """A workspace in each of the two ways in which users reach one."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    if request.param == "folder":
+        with amlsdk.connect(tmp_path / "workspace") as workspace:
+            yield workspace
+        return
+    with served(tmp_path / "workspace") as url, amlsdk.connect(url) as workspace:
+        yield workspace
+
+
+@pytest.fixture
+def experiment(workspace, tmp_path):
+    """An experiment of a project whose folder is `code`."""
+    code = tmp_path / "code"
+    code.mkdir(exist_ok=True)
+    return workspace.projects.get_or_create("wine", folder=code).experiments.get_or_create("train")
+
+
+@pytest.fixture
+def code(tmp_path):
+    """The project's folder: `code("train.py", "...")` writes a file there."""
+    folder = tmp_path / "code"
+    folder.mkdir(exist_ok=True)
+
+    def write(name, text):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return path
+
+    return write

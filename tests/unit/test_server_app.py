@@ -1,0 +1,230 @@
+"""What the server makes of requests, good and bad."""
+
+import json
+import logging
+
+import pytest
+from serving import WORKSPACE, Answering, ask, raw_connection, serving
+
+from amlsdk.errors import BY_CODE, AmlError, Conflict, Unavailable
+from amlsdk.operations.models import ListModels
+from amlsdk.operations.projects import CreateProject
+from amlsdk.records.pages import Ack, Page
+from amlsdk.records.projects import ProjectRecord
+from amlsdk.server import bodies
+from amlsdk.server.app import make_app
+from amlsdk.server.run import ServerThread, serve
+
+JSON = {"Content_Type": "application/json"}
+BYTES = {"Content_Type": "application/octet-stream"}
+DIGEST = "a" * 64
+
+
+def taken(_):
+    raise Conflict("the name 'wine' is taken")
+
+
+def broken(_):
+    raise RuntimeError("a secret of the service")
+
+
+@pytest.fixture(scope="module")
+def service():
+    return Answering(
+        CreateProject=lambda request: ProjectRecord(id=request.id, name=request.name, created_at=WORKSPACE.created_at),
+        ListModels=lambda _: Page(items=()),
+        ListProjects=taken,
+        ListExperiments=broken,
+        PutBlob=lambda request: Ack() if request.content.read() == request.content.read() else None,
+    )
+
+
+@pytest.fixture(scope="module")
+def server(service):
+    with serving(service) as running:
+        yield running
+
+
+def test_a_reply_is_json(server):
+    status, headers, body = ask(server, "GET", "/v1/workspace")
+    assert (status, headers["Content-Type"]) == (200, "application/json")
+    assert body == {"id": "w", "name": "wine", "created_at": "2026-01-02T00:00:00Z", "slots": 2, "version": ""}
+
+
+def test_a_body_and_a_query_become_a_request(server, service):
+    ask(server, "POST", "/v1/projects", json.dumps({"id": "i", "name": "å"}), **JSON)
+    assert service.asked[-1] == CreateProject(id="i", name="å")
+    ask(server, "GET", "/v1/models?name=a%20b&version=2&latest=true&after=")
+    assert service.asked[-1] == ListModels(name="a b", version=2, latest=True, after="")
+
+
+def test_a_head_has_no_body(server):
+    status, headers, body = ask(server, "HEAD", "/v1/workspace")
+    assert (status, body) == (200, b"")
+    assert int(headers["Content-Length"]) > 0
+
+
+def test_an_error_has_its_status_code_and_text(server):
+    status, _, body = ask(server, "GET", "/v1/projects")
+    assert (status, body) == (409, {"code": "Conflict", "message": "the name 'wine' is taken"})
+
+
+def test_an_unknown_error_tells_only_a_reference(server, caplog):
+    """What happened is in the log, under that reference, and not in the reply."""
+    with caplog.at_level(logging.ERROR, "amlsdk.server"):
+        status, _, body = ask(server, "GET", "/v1/experiments")
+    assert (status, body["code"]) == (500, "Internal")
+    assert "secret" not in body["message"]
+    reference = body["message"].rsplit(" ", 1)[1]
+    [record] = [record for record in caplog.records if record.name == "amlsdk.server"]
+    assert reference in record.getMessage()
+    assert "a secret of the service" in str(record.exc_info[1])
+
+
+@pytest.mark.parametrize(
+    ("verb", "path", "body", "headers", "status", "code"),
+    [
+        ("GET", "/", None, {}, 404, "NotFound"),
+        ("GET", "/v1", None, {}, 404, "NotFound"),
+        ("GET", "/v1/nothing", None, {}, 404, "NotFound"),
+        ("GET", "/v1/workspace/", None, {}, 404, "NotFound"),
+        ("GET", "//v1/workspace", None, {}, 404, "NotFound"),
+        ("GET", "/v1/runs/a/b/c/d/e", None, {}, 404, "NotFound"),
+        ("GET", "/v1/runs/%ff", None, {}, 400, "InvalidArgument"),
+        ("GET", "/v1/models?name=%ff", None, {}, 400, "InvalidArgument"),
+        ("GET", "/v1/models?" + "a=1&" * 101, None, {}, 400, "InvalidArgument"),
+        ("GET", "/v1/models?version=one", None, {}, 400, "InvalidArgument"),
+        ("PUT", "/v1/workspace", None, {}, 405, "InvalidArgument"),
+        ("GET", "/v1/runs/r/cancel", None, {}, 405, "InvalidArgument"),
+        ("OPTIONS", "/v1/runs", None, {}, 405, "InvalidArgument"),
+        ("POST", "/healthz", None, {}, 405, "InvalidArgument"),
+        ("POST", "/v1/projects", "{", JSON, 400, "InvalidArgument"),
+        ("POST", "/v1/projects", "[]", JSON, 400, "InvalidArgument"),
+        ("POST", "/v1/projects", "\xff", JSON, 400, "InvalidArgument"),
+        ("POST", "/v1/projects", "[" * 100_000, JSON, 400, "InvalidArgument"),
+        ("POST", "/v1/projects", None, {}, 400, "InvalidArgument"),
+        ("POST", "/v1/projects", "{}", {}, 415, "InvalidArgument"),
+        ("POST", "/v1/projects", "{}", {"Content_Type": "text/plain"}, 415, "InvalidArgument"),
+        ("POST", "/v1/projects", "{}", JSON | {"Content_Encoding": "gzip"}, 415, "InvalidArgument"),
+        ("PUT", f"/v1/blobs/{DIGEST}", "x", JSON, 415, "InvalidArgument"),
+        ("PUT", f"/v1/blobs/{DIGEST}", "x", BYTES | {"Content_Encoding": "gzip"}, 415, "InvalidArgument"),
+    ],
+)
+def test_what_is_wrong_is_refused_in_one_form(server, verb, path, body, headers, status, code):
+    """Whatever refuses it, the reply is JSON with a code and a message."""
+    found, _, answer = ask(server, verb, path, body, **headers)
+    assert (found, answer["code"], set(answer)) == (status, code, {"code", "message"})
+    assert code in BY_CODE
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "asked_for"),
+    [
+        ("/v1/runs/..%2f..", 404, ".." + "/.."),
+        ("/v1/runs/..%2f..%2fworkspace", 404, "../../workspace"),
+        ("/v1/runs/x%2fcontext", 404, "x/context"),
+        ("/v1/runs/%2e%2e", 404, ".."),
+        ("/v1/runs/..", 404, ".."),
+        ("/v1/runs/%00", 404, "\0"),
+        ("/v1/runs/", 404, ""),
+    ],
+)
+def test_a_quoted_path_is_only_ever_an_id(service, server, path, status, asked_for):
+    """Slashes and dots in an id reach no other route: they are the text of that id."""
+    found, _, answer = ask(server, "GET", path)
+    assert (found, answer["message"]) == (status, "nothing answers GetRun")
+    assert service.asked[-1].run_id == asked_for
+
+
+def test_what_is_allowed_is_said(server):
+    _, headers, answer = ask(server, "PUT", "/v1/runs/r")
+    assert headers["Allow"] == "DELETE, GET"
+    assert "takes DELETE, GET, not PUT" in answer["message"]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "evil.example"},
+        {"Host": "127.0.0.1.evil.example:80"},
+        {"Host": "192.168.1.1"},
+        {"Host": ""},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://localhost:1"},
+    ],
+)
+def test_other_sites_are_refused(server, service, headers):
+    """A name that was rebound to this machine, and a page of another site, learn and do nothing."""
+    before = len(service.asked)
+    status, _, answer = ask(server, "GET", "/v1/workspace", **headers)
+    assert (status, answer["code"]) == (403, "Denied")
+    assert len(service.asked) == before
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:9", "127.0.0.1:9", "127.1.2.3", "[::1]:9"])
+def test_this_machine_may_be_called_by_its_names(server, host):
+    assert ask(server, "GET", "/v1/workspace", Host=host)[0] == 200
+    assert ask(server, "GET", "/v1/workspace", Host=host, Origin=f"http://{host.lower()}")[0] == 200
+
+
+def test_an_oversized_body_is_refused_before_it_comes(server):
+    """By the length it names, so that nothing of it is kept."""
+    with raw_connection(server) as connection:
+        connection.sendall(
+            b"POST /v1/projects HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            b"Content-Length: 99999999999\r\n\r\n{"
+        )
+        answer = connection.makefile("rb").read()
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert b'"InvalidArgument"' in answer
+
+
+def test_an_oversized_body_of_unknown_length_is_refused(server, monkeypatch):
+    monkeypatch.setattr(bodies, "MAX_JSON", 1000)
+    status, _, answer = ask(server, "POST", "/v1/projects", iter([b"x" * 600, b"x" * 600]), **JSON)
+    assert (status, answer["message"]) == (413, "CreateProject: the body has more than 1000 bytes; send less at once")
+
+
+def test_a_streamed_body_may_be_read_twice(server):
+    status, _, answer = ask(server, "PUT", f"/v1/blobs/{DIGEST}", iter([b"x" * 3_000_000]), **BYTES)
+    assert (status, answer) == (200, {})
+
+
+def test_health_readiness_and_description(server):
+    assert ask(server, "GET", "/healthz")[2] == {"status": "ok"}
+    assert ask(server, "GET", "/readyz")[2] == {"status": "ready"}
+    assert ask(server, "GET", "/openapi.json")[2]["openapi"] == "3.1.0"
+
+
+def test_a_service_that_can_not_answer_is_not_ready():
+    def full(_):
+        raise Unavailable("the disk is full")
+
+    with serving(GetWorkspace=full) as server:
+        assert ask(server, "GET", "/healthz")[0] == 200
+        assert ask(server, "GET", "/readyz")[::2] == (503, {"code": "Unavailable", "message": "the disk is full"})
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "", "::", "example.com", "192.168.1.1"])  # noqa: S104  # refused
+def test_only_loopback_is_served(host):
+    with pytest.raises(AmlError, match="has no authentication yet"):
+        serve(Answering(), host=host)
+
+
+def test_a_taken_port_is_said(server):
+    port = int(server.url.rsplit(":", 1)[1])
+    with pytest.raises(Unavailable, match=f"port {port} of 127.0.0.1 can't be had"):
+        ServerThread(Answering(), port=port)
+
+
+def test_stopping_twice_is_no_error():
+    server = ServerThread(Answering())
+    server.stop()
+    with serving() as running:
+        running.stop()
+
+
+def test_the_application_needs_no_start():
+    """It can be put under any server of ASGI applications."""
+    assert make_app(Answering()).routes
