@@ -1,0 +1,146 @@
+"""The page of results: a row a figure, what was aimed at beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+Results = Mapping[str, Mapping[str, Any]]
+
+
+@attrs.frozen
+class Beside:
+    """A figure that MLflow has too; smaller is better.
+
+    Args:
+        what: For the table.
+        reach: How many times quicker was aimed at.
+        ours: File and key of amlsdk's figure.
+        theirs: File and key of MLflow's.
+        unit: Of both.
+    """
+
+    what: str
+    reach: float
+    ours: tuple[str, ...]
+    theirs: tuple[str, ...]
+    unit: str
+
+
+@attrs.frozen
+class Alone:
+    """A figure by itself."""
+
+    what: str
+    reach: str
+    ours: tuple[str, ...]
+    unit: str
+
+
+BESIDE = (
+    Beside(
+        "10 000 `log` one by one, end, read all back",
+        200,
+        ("bench_tracking", "log_10000_s"),
+        ("mlflow_tracking", "log_10000_s"),
+        "s",
+    ),
+    Beside("import in a new process", 20, ("bench_import", "import_s"), ("mlflow_import", "import_s"), "s"),
+    Beside("start and end a run", 10, ("bench_tracking", "start_end_ms"), ("mlflow_tracking", "start_end_ms"), "ms"),
+    Beside(
+        "search 10 000 runs by metric, ordered, 1 000 rows with all metrics and params",
+        20,
+        ("bench_search", "runs_10000_ms", "metric_filter_ordered_1000"),
+        ("mlflow_search", "search_10000_ms"),
+        "ms",
+    ),
+    Beside(
+        "read a series of 100 000 points",
+        30,
+        ("bench_tracking", "history_100000_s"),
+        ("mlflow_tracking", "history_100000_s"),
+        "s",
+    ),
+)
+ALONE = (
+    Alone("one `run.log`, median", "under 6 us", ("bench_tracking", "log_call_us"), "us"),
+    Alone(
+        "third-party modules loaded by `import amlsdk`", "none but attrs", ("bench_import", "third_party_modules"), ""
+    ),
+    Alone(
+        "the same search over 100 000 runs, times that over 10 000",
+        "at most 3",
+        ("bench_search", "metric_filter_ordered_growth"),
+        "times",
+    ),
+    Alone("read a series of 1 000 000 points", "under 0.15 s", ("bench_tracking", "history_1000000_s"), "s"),
+    Alone("submit to first line of the script, warm", "under 500 ms", ("bench_submit", "first_line_ms"), "ms"),
+    Alone("snapshot of 10 000 files, 1 GB: first", "the disk's speed", ("bench_snapshot", "snapshot_first_s"), "s"),
+    Alone("`cp -r` and `sync` of the same tree", "", ("bench_snapshot", "cp_r_s"), "s"),
+    Alone("snapshot again, one file changed", "under 0.5 s", ("bench_snapshot", "snapshot_second_s"), "s"),
+    Alone("blobs that the second snapshot stores", "1", ("bench_snapshot", "second_new_blobs"), ""),
+    Alone("memory growth, 10 million points logged", "under 50 MB", ("bench_journal", "growth_10m_points_mib"), "MiB"),
+    Alone(
+        "memory growth, a 2 GB file kept and restored", "under 100 MB", ("bench_snapshot", "memory_2gb_growth_mb"), "MB"
+    ),
+    Alone("memory of a run's supervisor, output of 2 GB", "under 100 MB", ("bench_submit", "supervisor_peak_mb"), "MB"),
+)
+
+
+def page(results: Results) -> str:
+    """The whole page."""
+    machine = results["machine"]
+    lines = [
+        "# Benchmarks",
+        "",
+        "Written by `make bench`. Both sides were measured on the same machine, one after the other, in the same run; "
+        "MLflow with its default SQLite store. *Reach* is what was aimed at, *ratio* how much faster amlsdk was.",
+        "",
+        f"{machine['date']}, amlsdk {machine['amlsdk']}, MLflow {results['mlflow_import']['version']}, "
+        f"Python {machine['python']}, {machine['cpu']}, {machine['cores']} cores, {machine['memory_gb']} GB, "
+        f"{machine['system']}; load at the end {machine['load']}.",
+        "",
+        "| what | reach | amlsdk | MLflow | ratio |",
+        "|---|---|---|---|---|",
+        *(beside_row(figure, results) for figure in BESIDE),
+        "",
+        "| what | reach | amlsdk |",
+        "|---|---|---|",
+        *(alone_row(figure, results) for figure in ALONE),
+        "",
+        "A series is read back after its journal was read in; the first reader after logging pays for that, and the "
+        "first row includes it. The runs of the searches were written by SQL on both sides, to save time. "
+        "The searches and snapshots of amlsdk are measured below the objects that users touch.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def beside_row(figure: Beside, results: Results) -> str:
+    ours, theirs = find(results, figure.ours), find(results, figure.theirs)
+    return (
+        f"| {figure.what} | {figure.reach:g} times | {shown(ours)} {figure.unit} | {shown(theirs)} {figure.unit} "
+        f"| {theirs / ours:.0f} |"
+    )
+
+
+def alone_row(figure: Alone, results: Results) -> str:
+    return f"| {figure.what} | {figure.reach} | {shown(find(results, figure.ours))} {figure.unit} |"
+
+
+def find(results: Results, path: tuple[str, ...]) -> Any:
+    """A figure; a missing one is an error, so that no table is silently shorter."""
+    value: Any = results
+    for key in path:
+        if key not in value:
+            raise KeyError(f"benchmarks/results has no {'.'.join(path)}: run make bench")
+        value = value[key]
+    return value
+
+
+def shown(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(value) or "none"
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

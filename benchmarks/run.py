@@ -1,0 +1,80 @@
+"""Runs every benchmark beside its peer, one after the other, and writes the results and docs/benchmarks.md."""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import json
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+
+from report import page  # noqa: E402  # found beside this file, from wherever it is started
+
+PAGE = HERE.parent / "docs" / "benchmarks.md"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--peers", required=True, help="the interpreter of an environment that has mlflow")
+    parser.add_argument("--only", default="", help="measure only what has this in its name, and keep other results")
+    options = parser.parse_args()
+    results = HERE / "results"
+    results.mkdir(exist_ok=True)
+    for script in sorted(HERE.glob("bench_*.py")):
+        measure(Path(sys.executable), script, results, options.only)
+    for script in sorted((HERE / "peers").glob("mlflow_*.py")):
+        measure(Path(options.peers), script, results, options.only)
+    write(results / "machine.json", machine())
+    measured = {file.stem: json.loads(file.read_text("utf-8")) for file in sorted(results.glob("*.json"))}
+    PAGE.write_text(page(measured), "utf-8")
+    print(f"wrote {PAGE.relative_to(HERE.parent)}")
+
+
+def measure(python: Path, script: Path, results: Path, only: str) -> None:
+    """Run a script in a process of its own, whose output is one JSON object."""
+    if only not in script.stem:
+        return
+    print(f"{script.stem} ...", flush=True)
+    done = subprocess.run([python, script], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    if done.returncode != 0:
+        sys.exit(f"{script.stem} ended with exit code {done.returncode}; its last words:\n{done.stderr[-3000:]}")
+    write(results / f"{script.stem}.json", json.loads(done.stdout))
+
+
+def write(file: Path, value: object) -> None:
+    file.write_text(json.dumps(value, indent=2) + "\n", "utf-8")
+
+
+def machine() -> dict[str, object]:
+    from importlib.metadata import version
+
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return {
+        "date": dt.datetime.now(dt.timezone.utc).date().isoformat(),
+        "cpu": cpu_name(),
+        "cores": os.cpu_count(),
+        "memory_gb": round(memory / 1e9),
+        "system": platform.platform(terse=True),
+        "python": platform.python_version(),
+        "amlsdk": version("amlsdk"),
+        "load": round(os.getloadavg()[0], 1),
+    }
+
+
+def cpu_name() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+if __name__ == "__main__":
+    main()
