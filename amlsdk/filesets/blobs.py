@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from amlsdk.records.filesets import StoredFile
 from amlsdk.records.streams import ByteStream
 
 __all__ = ["Blobs"]
@@ -20,8 +21,8 @@ class Blobs(Protocol):
     def put(self, digest: str, content: ByteStream) -> int:
         """Store bytes that have this digest and return how many there are."""
 
-    def put_files(self, paths: Sequence[Path]) -> dict[Path, tuple[str, int]]:
-        """Store files and return digest and size of what was stored; one that is gone is left out."""
+    def put_files(self, paths: Sequence[Path]) -> dict[Path, StoredFile]:
+        """Store what is new of many files and return what each had; one that is gone is left out."""
 
     def open(self, digest: str, *, start: int = 0) -> ByteStream:
         """Return the bytes that have this digest, verified while they are read."""

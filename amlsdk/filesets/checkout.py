@@ -97,7 +97,7 @@ class _Plan:
         if differing and not overwrite:
             raise Conflict(
                 f"{self._named(differing)} in {str(self.root)!r} exist with other content; nothing was written: "
-                "choose another folder, or say overwrite=True"
+                "choose another folder, or ask to overwrite them"
             )
         return [entry for entry in entries if kinds[entry.path] is None or entry.path in differing]
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from amlsdk.errors import InvalidArgument
 from amlsdk.records.streams import CHUNK
+from amlsdk.records.workspaces import is_catalogue
 
 __all__ = ["hash_file", "unreadable"]
 
@@ -21,6 +22,8 @@ def hash_file(path: str | Path) -> tuple[str, int] | None:
     Raises:
         InvalidArgument: It can't be read, or is no regular file; the message names it.
     """
+    if is_catalogue(os.fspath(path)):
+        raise InvalidArgument(f"{os.fspath(path)!r} belongs to a workspace, which can't be kept while it is in use")
     try:
         # A pipe that took the file's place must not make the open wait.
         file = open(path, "rb", buffering=0, opener=_open_at_once)  # noqa: SIM115  # closed below

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import heapq
+import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import attrs
 
-from amlsdk.errors import Conflict
+from amlsdk.errors import Conflict, InvalidArgument
 from amlsdk.filesets.blobs import Blobs
 from amlsdk.filesets.hashing import hash_file
 from amlsdk.filesets.listing import store_tree
 from amlsdk.filesets.parallel import in_parallel
 from amlsdk.filesets.statcache import StatCache
 from amlsdk.filesets.walk import FoundFile, FoundTree, scan
-from amlsdk.records.filesets import FileEntry, FileSetRecord
-from amlsdk.records.streams import ByteStream
+from amlsdk.records.filesets import FileEntry, FileSetRecord, StoredFile
+from amlsdk.records.streams import CHUNK, ByteStream
 
 __all__ = ["Progress", "Snapshot", "snapshot"]
 
@@ -26,8 +28,9 @@ Progress = Callable[[int, int], None]
 
 _BIGGEST = 5
 _ROUNDS = 5
-_BATCH_BYTES = 256 << 20
+_BATCH_BYTES = 128 << 20
 _BATCH_FILES = 4096
+_AT_ONCE = 2
 
 
 @attrs.frozen(kw_only=True)
@@ -53,6 +56,7 @@ def snapshot(
     *,
     exclude: Iterable[Path] = (),
     everything: bool = False,
+    needed: str | None = None,
     cache: Path | None = None,
     progress: Progress | None = None,
 ) -> Snapshot:
@@ -67,17 +71,23 @@ def snapshot(
         exclude: Files and folders to leave out, such as the workspace.
         everything: Take also what `.amlignore`, `.gitignore` and the built-in rules leave out of a project: for
             outputs, models and data.
+        needed: The path of a file that must be among them.
         cache: A folder that remembers the digests of files by size, times and inode, so that next time only
             changed files are read.
         progress: Called with the bytes hashed so far and the bytes to hash in all.
 
     Raises:
         NotFound: There is no such folder or file.
-        InvalidArgument: Something in it can't be kept; the message names it.
+        InvalidArgument: Something in it can't be kept, or what is needed is left out; the message names it.
         Conflict: Files change faster than they can be stored.
         Unavailable: The store can't be written.
     """
     tree = scan(Path(folder), exclude=exclude, everything=everything)
+    if needed is not None and all(file.path != needed for file in tree.files):
+        raise InvalidArgument(
+            f"{needed!r} is needed but left out of {os.fspath(folder)!r}: by .amlignore, .gitignore or because files "
+            f"like it always are; take it out of there, or add the line '!{needed}' to .amlignore"
+        )
     known = StatCache.load(cache, Path(folder))
     contents = _Contents(store)
     hashed_at_ns = time.time_ns()
@@ -109,16 +119,28 @@ class _Contents:
                 changed.append(file)
             else:
                 self.found[file] = digest, file.size_bytes
-        done, whole = 0, sum(file.size_bytes for file in changed)
-        for batch in _batches(changed):
+        meter = _Meter(progress, sum(file.size_bytes for file in changed))
+        # A small file is read once and hashed on the way into the store. A large one is hashed first, as it may be
+        # there already and its copy be in vain.
+        self._take_small([file for file in changed if file.size_bytes <= CHUNK], meter)
+        self._take_large([file for file in changed if file.size_bytes > CHUNK], meter)
+        self._store_rest()
+
+    def _take_small(self, files: Sequence[FoundFile], meter: _Meter) -> None:
+        # While the disk takes the last batch, the next one is read.
+        with ThreadPoolExecutor(_AT_ONCE, "amlsdk-snapshot") as pool:
+            batches = list(_batches(files))
+            for batch, stored in zip(batches, pool.map(self._sent, batches), strict=True):
+                self._note(batch, stored)
+                meter.count(batch)
+
+    def _take_large(self, files: Sequence[FoundFile], meter: _Meter) -> None:
+        for batch in _batches(files):
             for file, result in zip(batch, in_parallel(_hash, batch), strict=True):
                 if result:
                     self.found[file] = result
-                done += file.size_bytes
-                if progress:
-                    progress(done, whole)
+                meter.count([file])
             self._store_missing(file for file in batch if file in self.found)
-        self._store_rest()
 
     def _store_rest(self) -> None:
         """Store what a collector took, and what a file had that changed and was the only one sent of its content."""
@@ -136,18 +158,21 @@ class _Contents:
         by_digest = {self.found[file][0]: file for file in files}
         missing = [by_digest[digest] for digest in self.store.missing(by_digest)]
         if missing:
-            self._store(missing)
+            self._note(missing, self._sent(missing))
         return missing
 
-    def _store(self, files: list[FoundFile]) -> None:
-        by_location = {Path(file.location): file for file in files}
-        stored = self.store.put_files(list(by_location))
-        for location, file in by_location.items():
-            if location in stored:
-                self.found[file] = stored[location]
-                self.new[stored[location][0]] = stored[location][1]
-            else:
-                del self.found[file]
+    def _sent(self, files: Sequence[FoundFile]) -> dict[Path, StoredFile]:
+        return self.store.put_files([Path(file.location) for file in files])
+
+    def _note(self, files: Iterable[FoundFile], stored: Mapping[Path, StoredFile]) -> None:
+        for file in files:
+            result = stored.get(Path(file.location))
+            if result is None:
+                self.found.pop(file, None)
+                continue
+            self.found[file] = result.digest, result.size_bytes
+            if result.is_new:
+                self.new[result.digest] = result.size_bytes
 
     def entries(self) -> list[FileEntry]:
         return [
@@ -164,6 +189,21 @@ class _Contents:
                 self.new[digest] = self.store.put(digest, ByteStream.of(content))
             entries.append(FileEntry(path=path, digest=digest, size_bytes=len(content), mode="link"))
         return entries
+
+
+@attrs.define
+class _Meter:
+    """Tells how much is done."""
+
+    progress: Progress | None
+    whole: int
+    done: int = 0
+
+    def count(self, files: Iterable[FoundFile]) -> None:
+        for file in files:
+            self.done += file.size_bytes
+            if self.progress:
+                self.progress(self.done, self.whole)
 
 
 def _batches(files: Sequence[FoundFile]) -> Iterator[list[FoundFile]]:

@@ -14,6 +14,7 @@ from amlsdk.filesets.hashing import unreadable
 from amlsdk.filesets.ignore import Ignore, is_environment
 from amlsdk.filesets.links import check_links
 from amlsdk.filesets.paths import check_path
+from amlsdk.records.workspaces import CATALOGUE, MARK
 
 __all__ = ["FoundFile", "FoundTree", "scan"]
 
@@ -53,6 +54,8 @@ class FoundTree:
 def scan(folder: Path, *, exclude: Iterable[Path] = (), everything: bool = False) -> FoundTree:
     """Scan a folder, or a single file; what vanishes meanwhile is left out. Empty folders leave no trace.
 
+    Workspaces inside of the folder are always left out.
+
     Args:
         folder: A folder; or a file, which makes a tree of that one file.
         exclude: Files and folders to leave out.
@@ -60,8 +63,8 @@ def scan(folder: Path, *, exclude: Iterable[Path] = (), everything: bool = False
 
     Raises:
         NotFound: There is no such folder or file.
-        InvalidArgument: Something in it is no file, has a name that is not UTF-8, can't be read, or is a link that
-            leaves the folder; the message names it.
+        InvalidArgument: It is a workspace; or something in it is no file, has a name that is not UTF-8, can't be read,
+            or is a link that leaves the folder; the message names it.
     """
     root = Path(os.path.realpath(folder))
     try:
@@ -73,6 +76,8 @@ def scan(folder: Path, *, exclude: Iterable[Path] = (), everything: bool = False
         return FoundTree((_found_file(check_path(root.name), os.fspath(root), found),), {})
     walk = _Walk(frozenset(os.path.realpath(path) for path in exclude), everything)
     walk.enter(os.fspath(root), "", Ignore())
+    if os.fspath(root) in walk.workspaces:
+        raise InvalidArgument(f"{os.fspath(folder)!r} is a workspace, which can't be kept while it is in use")
     check_links(walk.links)
     return FoundTree(tuple(sorted(walk.files, key=lambda file: file.path)), walk.links)
 
@@ -83,6 +88,7 @@ class _Walk:
     everything: bool
     files: list[FoundFile] = attrs.field(factory=list)
     links: dict[str, str] = attrs.field(factory=dict)
+    workspaces: list[str] = attrs.field(factory=list)
 
     def enter(self, top: str, top_prefix: str, rules: Ignore) -> None:
         waiting = [(top, top_prefix, rules)]
@@ -90,6 +96,10 @@ class _Walk:
             folder, prefix, rules = waiting.pop()
             entries = _list(folder)
             names = {entry.name for entry in entries}
+            if {MARK, CATALOGUE} <= names:
+                # Not for the asking either: see `is_catalogue`.
+                self.workspaces.append(folder)
+                continue
             if prefix and not self.everything and is_environment(names):
                 continue
             inner = rules if self.everything else rules.inside(folder, prefix, names)

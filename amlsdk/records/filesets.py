@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-__all__ = ["FileEntry", "FileSetRecord", "MissingBlobs"]
+__all__ = ["FileEntry", "FileSetRecord", "MissingBlobs", "StoredFile"]
 
 
 @attrs.frozen(kw_only=True)
@@ -51,3 +51,18 @@ class MissingBlobs:
     """
 
     digests: tuple[str, ...]
+
+
+@attrs.frozen
+class StoredFile:
+    """A file whose content is stored.
+
+    Args:
+        digest: SHA-256 of what was stored.
+        size_bytes: Of what was stored.
+        is_new: Whether it was not stored before.
+    """
+
+    digest: str
+    size_bytes: int
+    is_new: bool

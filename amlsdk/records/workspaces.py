@@ -3,10 +3,27 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 
 import attrs
 
-__all__ = ["GarbageRecord", "WorkspaceRecord"]
+__all__ = ["CATALOGUE", "MARK", "GarbageRecord", "WorkspaceRecord", "is_catalogue"]
+
+# The files that make a folder a workspace.
+MARK = "workspace.json"
+CATALOGUE = "catalogue.sqlite"
+
+
+def is_catalogue(path: str) -> bool:
+    """Say whether a path is the catalogue of a workspace, or a file that SQLite keeps beside it.
+
+    Nobody but SQLite may open these in a process that has the workspace open: closing them again would drop the locks
+    by which processes keep from writing over each other (sqlite.org/howtocorrupt.html, section 2.2).
+    """
+    if CATALOGUE not in path:
+        return False
+    folder, name = os.path.split(path)
+    return name.startswith(CATALOGUE) and os.path.exists(os.path.join(folder, MARK))  # noqa: PTH110, PTH118
 
 
 @attrs.frozen(kw_only=True)

@@ -97,7 +97,7 @@ def test_different_files_are_named_and_nothing_is_written(tmp_path, store):
     for number in range(8):
         (out / f"f{number}").write_text("edited")
     (out / "l").symlink_to("elsewhere")
-    with pytest.raises(Conflict, match=r"'f0', 'f1', 'f2', 'f3', 'f4' and 4 more.*overwrite=True"):
+    with pytest.raises(Conflict, match=r"'f0', 'f1', 'f2', 'f3', 'f4' and 4 more.*ask to overwrite them"):
         checkout(record, store, out)
     assert files_below(out) == {*(f"f{number}" for number in range(8)), "l"}
     assert (out / "f0").read_text() == "edited"

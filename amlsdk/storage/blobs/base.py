@@ -5,17 +5,17 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from amlsdk.errors import InvalidArgument, NotFound
+from amlsdk.errors import InvalidArgument
+from amlsdk.records.filesets import StoredFile
 from amlsdk.records.streams import ByteStream
 from amlsdk.storage.blobs.copying import write_all, write_beside
+from amlsdk.storage.blobs.putting import put_missing
 
 __all__ = ["BlobStore", "check_digest"]
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
-_PARALLEL = 8
 
 
 def check_digest(digest: str) -> str:
@@ -71,15 +71,13 @@ class BlobStore(ABC):
             InvalidArgument: The file can't be read, or has another digest than expected; nothing is kept.
         """
 
-    def put_files(self, paths: Sequence[Path]) -> dict[Path, tuple[str, int]]:
-        """Store many files and return digest and size of each; one that is gone meanwhile is left out.
+    def put_files(self, paths: Sequence[Path]) -> dict[Path, StoredFile]:
+        """Store what is new of many files and return what each had; one that is gone meanwhile is left out.
 
         Raises:
             InvalidArgument: A file can't be read; the message names it.
         """
-        with ThreadPoolExecutor(_PARALLEL, "amlsdk-put") as pool:
-            stored = pool.map(self._put_unless_gone, paths)
-            return {path: result for path, result in zip(paths, stored, strict=True) if result}
+        return put_missing(self, paths)
 
     @abstractmethod
     def open(self, digest: str, *, start: int = 0) -> ByteStream:
@@ -120,9 +118,3 @@ class BlobStore(ABC):
     @abstractmethod
     def delete(self, digest: str) -> None:
         """Delete a blob; none being there is no error."""
-
-    def _put_unless_gone(self, path: Path) -> tuple[str, int] | None:
-        try:
-            return self.put_file(path)
-        except NotFound:
-            return None

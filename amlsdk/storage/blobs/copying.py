@@ -18,8 +18,17 @@ from typing import BinaryIO
 
 from amlsdk.errors import InvalidArgument, NotFound, Unavailable
 from amlsdk.records.streams import CHUNK
+from amlsdk.records.workspaces import is_catalogue
 
-__all__ = ["copy_hashed", "disk_errors", "open_regular", "write_all", "write_beside"]
+__all__ = [
+    "copy_hashed",
+    "digest_of_file",
+    "disk_errors",
+    "open_regular",
+    "read_small",
+    "write_all",
+    "write_beside",
+]
 
 # linux/fs.h: _IOW(0x94, 9, int)
 _FICLONE = 0x40049409
@@ -45,6 +54,8 @@ def open_regular(path: str | Path) -> Iterator[BinaryIO]:
         NotFound: There is none.
         InvalidArgument: It can't be read, or is no regular file.
     """
+    if is_catalogue(os.fspath(path)):
+        raise InvalidArgument(f"{os.fspath(path)!r} belongs to a workspace, which can't be kept while it is in use")
     try:
         # A pipe that took the file's place must not make the open wait, nor a link lead elsewhere.
         file = open(path, "rb", buffering=0, opener=_open_at_once)  # noqa: SIM115  # closed below
@@ -84,6 +95,34 @@ def copy_hashed(source: BinaryIO, target: BinaryIO) -> tuple[str, int]:
         # The clone is hashed, not the source: nobody else can change it.
         return _pass_on(target, None)
     return _pass_on(source, target)
+
+
+def read_small(source: BinaryIO) -> bytes | None:
+    """Return the content of an open file of at most a chunk; None where it has more, which is then unread.
+
+    Raises:
+        InvalidArgument: It can't be read.
+    """
+    if os.fstat(source.fileno()).st_size > CHUNK:
+        return None
+    content = _read(source)
+    while more := _read(source):
+        content += more
+        if len(content) > CHUNK:
+            source.seek(0)
+            return None
+    return content
+
+
+def digest_of_file(path: str | Path) -> tuple[str, int]:
+    """Return SHA-256 and size of a file.
+
+    Raises:
+        NotFound: There is none.
+        InvalidArgument: It can't be read, or is no regular file.
+    """
+    with open_regular(path) as file:
+        return _pass_on(file, None)
 
 
 def write_all(target: BinaryIO, chunk: bytes) -> None:

@@ -6,14 +6,15 @@ import contextlib
 import hashlib
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 import attrs
 
+from amlsdk.records.filesets import StoredFile
 from amlsdk.records.streams import ByteStream
-from amlsdk.storage.blobs.copying import copy_hashed, disk_errors, open_regular, write_all
+from amlsdk.storage.blobs.copying import copy_hashed, disk_errors, open_regular, read_small, write_all
 
 __all__ = ["Draft", "Drafts"]
 
@@ -54,7 +55,25 @@ class Drafts:
 
     def from_file(self, source: str | Path) -> Draft:
         """Copy a file."""
-        with open_regular(source) as file, self._new() as target:
+        with open_regular(source) as file:
+            return self._copy(file)
+
+    def from_file_unless(self, source: str | Path, is_stored: Callable[[str, int], bool]) -> Draft | StoredFile:
+        """Copy a file, unless what it has is stored: of a small one that is known without writing it."""
+        with open_regular(source) as file:
+            content = read_small(file)
+            if content is None:
+                return self._copy(file)
+            digest = hashlib.sha256(content).hexdigest()
+            if is_stored(digest, len(content)):
+                return StoredFile(digest, len(content), is_new=False)
+            with self._new() as target:
+                with disk_errors(self._doing()):
+                    write_all(target, content)
+                return Draft(path=os.fspath(target.name), digest=digest, size_bytes=len(content))
+
+    def _copy(self, file: BinaryIO) -> Draft:
+        with self._new() as target:
             with disk_errors(self._doing()):
                 digest, size = copy_hashed(file, target)
             return Draft(path=os.fspath(target.name), digest=digest, size_bytes=size)

@@ -9,13 +9,14 @@ import os
 import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import BinaryIO
 
 import attrs
 
 from amlsdk.errors import InvalidArgument, NotFound, OperationFailed, Unavailable
+from amlsdk.records.filesets import StoredFile
 from amlsdk.records.streams import CHUNK, ByteStream
 from amlsdk.storage.blobs.base import BlobStore, check_digest
 from amlsdk.storage.blobs.copying import copy_hashed, disk_errors, open_regular, write_beside
@@ -29,6 +30,7 @@ _FAN = re.compile(r"[0-9a-f]{2}")
 _REST = re.compile(r"[0-9a-f]{62}")
 _USED_AGAIN_AFTER_S = 1800
 _GROUP = 4096
+_SLICE = 64
 _PARALLEL = min(8, max(2, os.cpu_count() or 1))
 
 
@@ -77,8 +79,8 @@ class FolderBlobStore(BlobStore):
             self._publish([draft])
         return draft.digest, draft.size_bytes
 
-    def put_files(self, paths: Sequence[Path]) -> dict[Path, tuple[str, int]]:  # noqa: D102
-        stored: dict[Path, tuple[str, int]] = {}
+    def put_files(self, paths: Sequence[Path]) -> dict[Path, StoredFile]:  # noqa: D102
+        stored: dict[Path, StoredFile] = {}
         with ThreadPoolExecutor(_PARALLEL, "amlsdk-put") as pool:
             for start in range(0, len(paths), _GROUP):
                 stored |= self._put_group(paths[start : start + _GROUP], pool)
@@ -131,24 +133,37 @@ class FolderBlobStore(BlobStore):
                     removed += 1
         return removed
 
-    def _put_group(self, paths: Sequence[Path], pool: ThreadPoolExecutor) -> dict[Path, tuple[str, int]]:
+    def _put_group(self, paths: Sequence[Path], pool: ThreadPoolExecutor) -> dict[Path, StoredFile]:
         with self._drafts() as drafts:
-            futures = {path: pool.submit(drafts.from_file, path) for path in paths}
+            # A task each would cost more than a small file.
+            slices = [paths[start : start + _SLICE] for start in range(0, len(paths), _SLICE)]
+            futures = [pool.submit(self._take, drafts, part) for part in slices]
             # All have ended before any error leaves here, so that every draft made is known and removed.
-            wait(futures.values())
-            made = {path: future.result() for path, future in futures.items() if not _is_gone(future)}
-            self._publish(list({draft.digest: draft for draft in made.values()}.values()))
-        return {path: (draft.digest, draft.size_bytes) for path, draft in made.items()}
+            wait(futures)
+            made = {path: found for future in futures for path, found in future.result().items()}
+            new = self._publish([found for found in made.values() if isinstance(found, Draft)])
+        return {path: StoredFile(found.digest, found.size_bytes, found.digest in new) for path, found in made.items()}
 
-    def _publish(self, drafts: Sequence[Draft]) -> None:
-        new = [draft for draft in drafts if self._stored_size(draft.digest) != draft.size_bytes]
+    def _take(self, drafts: Drafts, paths: Sequence[Path]) -> dict[Path, Draft | StoredFile]:
+        made: dict[Path, Draft | StoredFile] = {}
+        for path in paths:
+            with contextlib.suppress(NotFound):
+                made[path] = drafts.from_file_unless(path, self._is_stored)
+        return made
+
+    def _is_stored(self, digest: str, size_bytes: int) -> bool:
+        return self._stored_size(digest) == size_bytes and self._touch(digest)
+
+    def _publish(self, drafts: Sequence[Draft]) -> set[str]:
+        """Give drafts their names, one of each content that is not stored; return the digests that are new."""
+        by_digest = {draft.digest: draft for draft in drafts}
+        new = {digest: draft for digest, draft in by_digest.items() if not self._is_stored(digest, draft.size_bytes)}
         with disk_errors(f"blobs can't be stored in {str(self.folder)!r}"):
-            sync_all([draft.path for draft in new])
-            changed = set().union(*map(self._name, new))
+            sync_all([draft.path for draft in new.values()])
+            changed = set().union(*map(self._name, new.values()))
             # Windows can't open folders, and writes what it renames in order.
             sync_all(changed if os.name != "nt" else ())
-        for draft in drafts:
-            self._touch(draft.digest)
+        return set(new)
 
     def _name(self, draft: Draft) -> set[str]:
         """Give a draft its name; return the folders that changed."""
@@ -237,10 +252,6 @@ class FolderBlobStore(BlobStore):
             f"blob {digest} is damaged: the bytes in {self._path(digest)!r} have another digest; "
             "delete it and store the content again"
         )
-
-
-def _is_gone(future: Future[Draft]) -> bool:
-    return isinstance(future.exception(), NotFound)
 
 
 def _absent(digest: str) -> NotFound:

@@ -7,12 +7,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-from amlsdk.errors import Conflict, InvalidArgument, NotFound, OperationFailed
+from amlsdk.errors import Conflict, InvalidArgument, OperationFailed
 from amlsdk.operations.blobs import FindMissingBlobs, GetBlob, PutBlob
-from amlsdk.records.streams import CHUNK, ByteStream
+from amlsdk.records.filesets import StoredFile
+from amlsdk.records.streams import ByteStream
 from amlsdk.service import Service
 from amlsdk.storage.blobs.base import check_digest
-from amlsdk.storage.blobs.copying import write_all, write_beside
+from amlsdk.storage.blobs.copying import digest_of_file, write_all, write_beside
+from amlsdk.storage.blobs.putting import put_missing
 
 __all__ = ["ServiceBlobs"]
 
@@ -51,7 +53,7 @@ class ServiceBlobs:
             Conflict: It changes faster than it can be sent.
         """
         for _ in range(_ROUNDS):
-            found, size = _digest_of(Path(path))
+            found, size = digest_of_file(path)
             if digest not in (None, found):
                 raise InvalidArgument(f"{path} has the digest {found}, not {digest}")
             if not self.missing([found]):
@@ -63,15 +65,9 @@ class ServiceBlobs:
             return found, size
         raise Conflict(f"{path} changes faster than it can be sent")
 
-    def put_files(self, paths: Sequence[Path]) -> dict[Path, tuple[str, int]]:
-        """Send files and return digest and size of what was stored; one that is gone is left out."""
-        stored = {}
-        for path in paths:
-            try:
-                stored[path] = self.put_file(path)
-            except NotFound:
-                continue
-        return stored
+    def put_files(self, paths: Sequence[Path]) -> dict[Path, StoredFile]:
+        """Send what is new of many files and return what each had; one that is gone is left out."""
+        return put_missing(self, paths)
 
     def open(self, digest: str, *, start: int = 0) -> ByteStream:
         """Return the bytes that have this digest, verified while they are read from the start."""
@@ -86,20 +82,6 @@ class ServiceBlobs:
         with write_beside(path) as target:
             for chunk in content:
                 write_all(target, chunk)
-
-
-def _digest_of(path: Path) -> tuple[str, int]:
-    found, size = hashlib.sha256(), 0
-    try:
-        with path.open("rb") as file:
-            while chunk := file.read(CHUNK):
-                found.update(chunk)
-                size += len(chunk)
-    except FileNotFoundError as error:
-        raise NotFound(f"there is no file {path}") from error
-    except OSError as error:
-        raise InvalidArgument(f"{path} can't be read: {error.strerror}") from error
-    return found.hexdigest(), size
 
 
 def _verified(digest: str, content: ByteStream) -> Iterator[bytes]:
