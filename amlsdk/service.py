@@ -96,12 +96,14 @@ class Guard:
     def send(self, request: Request[R]) -> R:
         """Carry out one operation."""
         operation = operation_of(request)
+        # First, as behind a URL, where what can't be read does not even arrive.
+        check(request, operation.request, at=operation.name)
         try:
             self._allow(operation)
-            check(request, operation.request, at=operation.name)
             reply = self._answer(self.principal, request)
-        except AmlError as error:
-            self._audit(self.principal, operation, request, error.code)
+        except BaseException as error:
+            code = error.code if isinstance(error, AmlError) else AmlError.code
+            self._audit(self.principal, operation, request, code)
             raise
         self._audit(self.principal, operation, request, "ok")
         return cast("R", reply)

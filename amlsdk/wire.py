@@ -62,7 +62,7 @@ class WireRequest:
 
 def to_json(value: Any, kind: Any = None) -> bytes:
     """Return a record as JSON."""
-    return orjson.dumps(CONVERTER.unstructure(value, kind), default=_plain)
+    return _dumps(CONVERTER.unstructure(value, kind))
 
 
 def from_json(content: bytes, kind: type[T] | Any) -> T:
@@ -76,6 +76,11 @@ def from_json(content: bytes, kind: type[T] | Any) -> T:
     except orjson.JSONDecodeError as error:
         raise InvalidArgument(f"not JSON: {error}") from error
     return typing.cast("T", _structured(raw, kind))
+
+
+def _dumps(value: Any) -> bytes:
+    # The option is for keys of a subclass of str, such as those of numpy; `check` lets no others pass.
+    return orjson.dumps(value, default=_plain, option=orjson.OPT_NON_STR_KEYS)
 
 
 def _plain(value: Any) -> Any:
@@ -113,10 +118,10 @@ def _encoded(operation: Operation, request: Request[Any]) -> WireRequest:
     body = getattr(request, operation.body) if operation.body else None
     fields = {name: hook(getattr(request, name)) for name, hook in _writers(operation)}
     path = operation.path.format(**{name: _segment(fields.pop(name)) for name in path_fields(operation.path)})
-    if operation.verb in ("GET", "DELETE") or operation.body:
+    if operation.in_query:
         query = {name: _query_text(value) for name, value in fields.items() if value is not None}
         return WireRequest(verb=operation.verb, path=path, query=query, body=body)
-    return WireRequest(verb=operation.verb, path=path, query={}, body=orjson.dumps(fields, default=_plain))
+    return WireRequest(verb=operation.verb, path=path, query={}, body=_dumps(fields))
 
 
 @functools.cache
@@ -143,7 +148,7 @@ def decode_segment(segment: str) -> str:
 
 
 def _query_text(value: Any) -> str:
-    text = value if isinstance(value, str) else orjson.dumps(value, default=_plain).decode()
+    text = value if isinstance(value, str) else _dumps(value).decode()
     text.encode()
     return text
 
@@ -161,9 +166,11 @@ def decode_request(
         InvalidArgument: A field is missing or of another type.
     """
     fields: dict[str, Any] = {}
-    if isinstance(body, bytes) and body and operation.body is None:
+    # Each field has one place; what stands elsewhere is passed over, as unknown fields are.
+    if operation.in_query:
+        fields = {name: _query_value(operation, name, text) for name, text in query.items()}
+    elif isinstance(body, bytes) and body:
         fields = _json_object(body, operation)
-    fields |= {name: _query_value(operation, name, text) for name, text in query.items()}
     fields |= path
     if operation.body:
         fields.pop(operation.body, None)

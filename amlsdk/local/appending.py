@@ -16,6 +16,7 @@ from amlsdk.local.finding import find_run
 from amlsdk.local.handling import Local
 from amlsdk.local.positions import Position, move, position_of
 from amlsdk.records.logged import JournalPosition
+from amlsdk.storage.catalogue.summaries import refresh
 
 __all__ = ["TORN", "append"]
 
@@ -31,6 +32,8 @@ _APPLY: Mapping[str, Callable[[Application, Iterable[Entry]], None]] = {
     "note": apply_notes,
     "status": apply_status,
 }
+# What a run's summary shows beside its metrics.
+_SUMMED = {"param", "tag"}
 
 
 def append(
@@ -93,4 +96,6 @@ def _apply_batch(to: Application, batch: Batch) -> None:
         # Kinds that a later version writes are no fault; this one has no use for them.
         if kind in _APPLY:
             _APPLY[kind](to, entries)
+    if batch.series or kinds.keys() & _SUMMED:
+        refresh(to.connection, to.run.pk)
     to.keep_faults()

@@ -12,8 +12,8 @@ from sqlalchemy.engine import Connection
 from amlsdk.errors import AmlError
 from amlsdk.journal.entries import Entry
 from amlsdk.local.finding import KnownRun
-from amlsdk.local.upserting import upsert
 from amlsdk.storage.catalogue.schema import journal_fault
+from amlsdk.storage.catalogue.upserting import upsert
 
 __all__ = ["INT64", "Application"]
 

@@ -12,12 +12,13 @@ from amlsdk.errors import InvalidArgument
 from amlsdk.filesets.paths import check_path
 from amlsdk.journal.entries import Entry
 from amlsdk.local.applying import INT64, Application
-from amlsdk.local.upserting import upsert
-from amlsdk.records.ids import is_id
+from amlsdk.operations.checks import check
+from amlsdk.records.logged import run_of_source
 from amlsdk.records.names import check_key, check_text
 from amlsdk.storage.blobs.base import check_digest
 from amlsdk.storage.catalogue.schema import run_context, run_file, run_input, run_row
 from amlsdk.storage.catalogue.times import from_us
+from amlsdk.storage.catalogue.upserting import upsert
 
 __all__ = ["apply_context", "apply_files", "apply_inputs", "apply_notes", "apply_rows"]
 
@@ -51,7 +52,7 @@ def apply_inputs(to: Application, entries: Iterable[Entry]) -> None:
 
 def apply_context(to: Application, entries: Iterable[Entry]) -> None:
     """Keep what surrounded the run; objects of one topic are merged, other values replaced."""
-    found = to.understood(entries, _object)
+    found = to.understood(entries, _values)
     topics = _kept_topics(to, {topic for said in found for topic in said})
     for said in found:
         for topic, value in said.items():
@@ -68,7 +69,7 @@ def apply_notes(to: Application, entries: Iterable[Entry]) -> None:
 
 
 def _row(entry: Entry) -> dict[str, Any]:
-    values = orjson.dumps(_object(entry)).decode()
+    values = orjson.dumps(_values(entry)).decode()
     name = check_key(entry.data["n"], what="table")
     return {"name": name, "time": entry.time_us, "offset": entry.offset, "values": values}
 
@@ -96,11 +97,18 @@ def _input(entry: Entry) -> dict[str, Any]:
         "digest": check_digest(said["digest"]),
         "kind": check_text(said["kind"], what="the kind of an input"),
         "source": source,
-        "source_run_id": _run_of(source),
+        "source_run_id": run_of_source(source),
         "size_bytes": _size(said),
         "schema": _json(said.get("schema")),
         "profile": _json(said.get("profile")),
     }
+
+
+def _values(entry: Entry) -> Mapping[str, Any]:
+    said = _object(entry)
+    # What is nested too deep to be kept, or to travel, is found here, where it blocks no other line.
+    check(said, Mapping[str, Any], at="an object")
+    return said
 
 
 def _note(entry: Entry) -> dict[str, str]:
@@ -120,11 +128,6 @@ def _size(said: Mapping[str, Any]) -> int:
     if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size < INT64:
         raise InvalidArgument(f"size_bytes is a whole number of bytes, not {size!r:.40}")
     return size
-
-
-def _run_of(source: str) -> str | None:
-    run_id = source.removeprefix("run:").partition("/")[0]
-    return run_id if source.startswith("run:") and is_id(run_id) else None
 
 
 def _json(value: Any) -> str | None:

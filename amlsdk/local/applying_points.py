@@ -12,8 +12,8 @@ from sqlalchemy import bindparam, select
 from amlsdk.journal.lines import Points
 from amlsdk.local.applying import Application
 from amlsdk.local.columns import Columns, decode, encode
-from amlsdk.local.upserting import upsert
 from amlsdk.storage.catalogue.schema import metric, series_chunk
+from amlsdk.storage.catalogue.upserting import upsert
 
 __all__ = ["apply_points"]
 

@@ -10,9 +10,9 @@ from sqlalchemy import Table, and_, bindparam, delete
 from amlsdk.journal.entries import Entry
 from amlsdk.local.applying import Application
 from amlsdk.local.numbers import number_of
-from amlsdk.local.upserting import upsert
 from amlsdk.records.names import check_key, check_text
 from amlsdk.storage.catalogue.schema import param, tag
+from amlsdk.storage.catalogue.upserting import upsert
 
 __all__ = ["apply_params", "apply_tags"]
 

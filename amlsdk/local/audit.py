@@ -5,12 +5,15 @@ from __future__ import annotations
 import functools
 import logging
 import os
+import weakref
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
 import attrs
 import orjson
 
+from amlsdk.errors import Unavailable
 from amlsdk.operations import Operation, Request, Role
 from amlsdk.operations._table import path_fields
 from amlsdk.service import Principal
@@ -27,13 +30,20 @@ class Audit:
     Args:
         path: Of the log.
         read_only: Nothing is written.
+
+    Raises:
+        Unavailable: It can't be opened.
     """
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
-        self._file: int | None = None
-        if not read_only:
-            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
-            self._file = os.open(path, flags, 0o600)
+        try:
+            self._file = None if read_only else open(path, "ab", buffering=0, opener=_private)  # noqa: SIM115  # closed by the finalizer
+        except OSError as error:
+            raise Unavailable(
+                f"{str(path)!r} can't be opened: {error.strerror}; let this user read and write the workspace"
+            ) from error
+        # An object that is dropped without being closed, as unpickled ones are, leaves no file open.
+        self._closed = weakref.finalize(self, _close, self._file)
 
     def write(self, principal: Principal, operation: Operation, request: Request[Any], outcome: str) -> None:
         """Write a line for an operation that not every reader may do."""
@@ -43,16 +53,23 @@ class Audit:
         line = {"at": from_us(now_us()), "user": principal.name, "operation": operation.name, **ids, "outcome": outcome}
         try:
             # One write, so that lines of several processes never mix.
-            os.write(self._file, orjson.dumps(line, default=repr, option=orjson.OPT_APPEND_NEWLINE))
-        except OSError as error:
+            self._file.write(orjson.dumps(line, default=repr, option=orjson.OPT_APPEND_NEWLINE))
+        except (OSError, ValueError) as error:
             # What was asked has been done already: a full disk here must not say otherwise.
             _LOG.warning("the audit log can't be written: %s", error)
 
     def close(self) -> None:
         """Close the log; twice is no error."""
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
+        self._closed()
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _close(file: FileIO | None) -> None:
+    if file is not None:
+        file.close()
 
 
 @functools.cache

@@ -44,7 +44,12 @@ class LocalBackend(Backend):
             blobs=self.folder / "blobs",
         )
         self._local = Local(folder=self.folder, database=self.database, blobs=self.blobs)
-        self._audit = Audit(self.folder / "audit.jsonl", read_only=self.database.read_only)
+        try:
+            self._audit = Audit(self.folder / "audit.jsonl", read_only=self.database.read_only)
+        except BaseException:
+            self.database.close()
+            self._lock.close()
+            raise
         self._closed = False
 
     def open(self, principal: Principal | None = None) -> Service:

@@ -24,6 +24,7 @@ from amlsdk.records.runs import RunRecord, RunStatus
 from amlsdk.service import Principal
 from amlsdk.storage.catalogue.runs import SHOWN, record_of, records_of
 from amlsdk.storage.catalogue.schema import experiment, param, project, run, run_state, tag
+from amlsdk.storage.catalogue.summaries import Summary, refresh
 from amlsdk.storage.catalogue.times import now_us
 
 __all__: list[str] = []
@@ -88,8 +89,11 @@ def _insert(connection: Connection, principal: Principal, request: CreateRun) ->
     for statement, texts in ((_PARAM, request.params), (_TAG, request.tags)):
         if texts:
             connection.execute(statement, _texts(values, texts))
+    if request.params or request.tags:
+        refresh(connection, values["pk"])
     shown = [values[name] for name in SHOWN]
-    return record_of(shown, params=dict(request.params), tags=dict(request.tags), states=[tuple(state.values())[1:]])
+    summary = Summary(params=dict(request.params), tags=dict(request.tags))
+    return record_of(shown, summary, states=[tuple(state.values())[1:]])
 
 
 def _check_needs(connection: Connection, request: CreateRun) -> None:

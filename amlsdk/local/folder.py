@@ -14,6 +14,7 @@ from amlsdk.errors import Conflict, InvalidArgument, NotFound, Unavailable
 from amlsdk.local.locking import WorkspaceLock
 from amlsdk.local.network import mounts, refuse_network
 from amlsdk.records.ids import new_id
+from amlsdk.records.workspaces import CATALOGUE, MARK
 from amlsdk.storage.catalogue import migrating
 from amlsdk.storage.catalogue.database import Database
 from amlsdk.storage.catalogue.schema import workspace
@@ -22,7 +23,6 @@ from amlsdk.storage.catalogue.times import now_us
 __all__ = ["folder_of", "open_workspace"]
 
 _FORMAT = 1
-_MARK = "workspace.json"
 _LOCK = "workspace.lock"
 _MAKING = "workspace.making"
 _PARTS = ("journals", "runs", "cache")
@@ -55,12 +55,12 @@ def open_workspace(folder: Path, *, create: bool) -> tuple[Database, WorkspaceLo
         Conflict: A newer version of amlsdk made it.
         Unavailable: It can't be opened now.
     """
-    if not (folder / _MARK).is_file():
+    if not (folder / MARK).is_file():
         _refuse(folder, create=create)
         _create(folder)
     else:
         refuse_network(folder, mounts())
-    read_only = not (os.access(folder, os.W_OK) and os.access(folder / "catalogue.sqlite", os.W_OK))
+    read_only = not (os.access(folder, os.W_OK) and os.access(folder / CATALOGUE, os.W_OK))
     _check_mark(folder)
     lock = WorkspaceLock(folder / _LOCK, read_only=read_only)
     try:
@@ -81,7 +81,7 @@ def _refuse(folder: Path, *, create: bool) -> None:
         raise InvalidArgument(f"{str(folder)!r} is no folder; a workspace needs one that is new or empty")
     names = sorted(os.listdir(folder))  # noqa: PTH208  # names are all that is wanted
     # One that has this file is a workspace whose making was cut off, or is going on, or has just come to its end.
-    if names and _MAKING not in names and not (folder / _MARK).is_file():
+    if names and _MAKING not in names and not (folder / MARK).is_file():
         raise InvalidArgument(
             f"{str(folder)!r} is no workspace and has other files ({names[0]!r}); name a new or an empty folder"
         )
@@ -90,17 +90,18 @@ def _refuse(folder: Path, *, create: bool) -> None:
 def _create(folder: Path) -> None:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = WorkspaceLock(folder / _MAKING)
     except OSError as error:
         raise Unavailable(
             f"a workspace can't be made in {str(folder)!r}: {error.strerror}; make the place writable or name another"
         ) from error
+    lock = WorkspaceLock(folder / _MAKING)
     try:
         with lock.alone(timeout_s=_WAIT_S, otherwise=f"another process is making {str(folder)!r}; wait for it"):
-            if not (folder / _MARK).is_file():
+            if not (folder / MARK).is_file():
                 _fill(folder)
             (folder / _MAKING).unlink(missing_ok=True)
     finally:
+        lock.release()
         lock.close()
 
 
@@ -114,9 +115,9 @@ def _fill(folder: Path) -> None:
     finally:
         database.close()
     # Made last, and under another name first: a folder that has it has everything else.
-    draft = folder / f"{_MARK}.new"
+    draft = folder / f"{MARK}.new"
     draft.write_bytes(orjson.dumps({"format": _FORMAT, "id": workspace_id}))
-    draft.replace(folder / _MARK)
+    draft.replace(folder / MARK)
     _LOG.info("created workspace %s", folder)
 
 
@@ -132,11 +133,11 @@ def _enter(database: Database, name: str) -> str:
 
 def _check_mark(folder: Path) -> None:
     try:
-        mark = orjson.loads((folder / _MARK).read_bytes())
+        mark = orjson.loads((folder / MARK).read_bytes())
         found = mark["format"]
     except (OSError, orjson.JSONDecodeError, KeyError, TypeError) as error:
         raise Unavailable(
-            f"{str(folder / _MARK)!r} can't be read ({error}); restore it: "
+            f"{str(folder / MARK)!r} can't be read ({error}); restore it: "
             f'{{"format":{_FORMAT},"id":"..."}}, with the id in the table workspace of catalogue.sqlite'
         ) from error
     if found != _FORMAT:
@@ -174,7 +175,7 @@ def _migrate(database: Database, lock: WorkspaceLock) -> None:
 
 
 def _url(folder: Path, mode: str) -> str:
-    path = folder / "catalogue.sqlite"
+    path = folder / CATALOGUE
     # Without a log beside it nothing can be missing from the file, and no other file has to be written to read it.
     unchanging = mode == "ro" and not Path(f"{path}-wal").exists()
     return f"sqlite:///file:{quote(str(path))}?mode={mode}&uri=true" + ("&immutable=1" if unchanging else "")

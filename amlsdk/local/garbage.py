@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-import shutil
 import time
 
 import attrs
 from sqlalchemy import delete, select
 
 from amlsdk.errors import InvalidArgument
+from amlsdk.filesets.removing import remove_tree
 from amlsdk.local.filesets import entries_of
 from amlsdk.local.handling import Local, handles
 from amlsdk.local.ingest import ingest_all
@@ -75,5 +76,7 @@ def _sweep_runs(local: Local, *, before: float) -> None:
     with local.database.read() as connection:
         known = set(connection.execute(select(run.c.id)).scalars())
     for folder in (local.folder / "runs").glob("*"):
-        if is_id(folder.name) and folder.name not in known and folder.stat().st_mtime <= before:
-            shutil.rmtree(folder, ignore_errors=True)
+        # Another collection may have removed it in between.
+        with contextlib.suppress(FileNotFoundError):
+            if is_id(folder.name) and folder.name not in known and folder.stat().st_mtime <= before:
+                remove_tree(folder)

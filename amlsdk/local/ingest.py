@@ -20,6 +20,7 @@ from amlsdk.local.appending import append
 from amlsdk.local.finding import known_run
 from amlsdk.local.handling import Local
 from amlsdk.local.positions import position_of
+from amlsdk.records.workspaces import CATALOGUE
 
 __all__ = ["ingest_all", "ingest_run"]
 
@@ -70,6 +71,8 @@ def _alone(path: Path) -> Iterator[None]:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
     finally:
+        # Closing is not enough: a child that another thread forked meanwhile has the file open too, and the lock.
+        fcntl.flock(file, fcntl.LOCK_UN)
         os.close(file)
 
 
@@ -142,5 +145,5 @@ def _wait_for_disk(local: Local) -> None:
     if local.database.dialect != "sqlite":
         return
     # The catalogue doesn't wait for its own log (synchronous=NORMAL), but the journals are the only other copy.
-    with contextlib.suppress(FileNotFoundError), (local.folder / "catalogue.sqlite-wal").open("rb") as log:
+    with contextlib.suppress(FileNotFoundError), (local.folder / f"{CATALOGUE}-wal").open("rb") as log:
         os.fsync(log.fileno())

@@ -7,14 +7,14 @@ import re
 from amlsdk.errors import InvalidArgument
 from amlsdk.local.appending import append
 from amlsdk.local.handling import Local, handles
+from amlsdk.operations import operation_of
+from amlsdk.operations.checks import check_size
 from amlsdk.operations.runs import AppendJournal
 from amlsdk.records.logged import JournalPosition
-from amlsdk.records.streams import ByteStream
 from amlsdk.service import Principal
 
 __all__ = ["append_journal"]
 
-_MOST = 16 << 20
 _WRITER = re.compile(r"[0-9a-f]{16}")
 
 
@@ -28,16 +28,16 @@ def append_journal(local: Local, _: Principal, request: AppendJournal) -> Journa
         request.run_id,
         writer=request.writer,
         offset=request.offset,
-        data=_bounded(request.content),
+        data=_bounded(request),
         digest=request.digest,
     )
 
 
-def _bounded(content: ByteStream) -> bytes:
+def _bounded(request: AppendJournal) -> bytes:
+    operation = operation_of(request)
     chunks, size = [], 0
-    for chunk in content:
+    for chunk in request.content:
         size += len(chunk)
-        if size > _MOST:
-            raise InvalidArgument(f"a piece of a journal has at most {_MOST} bytes; send it in smaller ones")
+        check_size(size, operation.most_bytes or size, at=operation.name)
         chunks.append(chunk)
     return b"".join(chunks)

@@ -14,7 +14,8 @@ from amlsdk.errors import InvalidArgument
 __all__ = ["mounts", "refuse_network"]
 
 _NETWORK = re.compile(
-    r"nfs4?|cifs|smb\w*|afs|afpfs|9p|webdav|fuse\.(sshfs|rclone|s3fs|gcsfuse|blobfuse2?|glusterfs|ceph)"
+    r"nfs4?|cifs|smb\w*|afs|afpfs|9p|webdav|ncpfs|ceph|lustre|gpfs|beegfs\w*|pvfs2|orangefs|glusterfs|wekafs|ocfs2|gfs2|"
+    r"fuse\.(sshfs|rclone|s3fs|goofys|gcsfuse|blobfuse2?|glusterfs|ceph(-fuse)?|juicefs|davfs2?|moosefs|mfs|cephfs)"
 )
 _KIND = 0
 

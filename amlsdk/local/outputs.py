@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -68,8 +69,8 @@ def _size(path: Path) -> int:
 
 def _append(path: Path, content: ByteStream, *, offset: int) -> int:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with open(path, "ab", buffering=0) as file:  # noqa: PTH123  # unbuffered, so that what was written is known
-        _lock(file.fileno())
+    # Unbuffered, so that what was written is known.
+    with open(path, "ab", buffering=0) as file, _locked(file.fileno()):  # noqa: PTH123
         end = os.fstat(file.fileno()).st_size
         if offset <= end:
             for chunk in _after(content, end - offset):
@@ -86,11 +87,18 @@ def _after(content: Iterable[bytes], skip: int) -> Iterator[bytes]:
             yield kept
 
 
-def _lock(file: int) -> None:
+@contextlib.contextmanager
+def _locked(file: int) -> Iterator[None]:
     try:
         import fcntl
     except ImportError:
         # Windows, where no supervisor runs and one client sends.
+        yield
         return
     # Of two that send the same bytes, the second finds them there.
     fcntl.flock(file, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        # A child that was forked meanwhile has the file open too, and would keep the lock.
+        fcntl.flock(file, fcntl.LOCK_UN)

@@ -7,8 +7,8 @@ from sqlalchemy import bindparam, delete, select
 from sqlalchemy.engine import Connection
 
 from amlsdk.journal.digests import PrefixDigest
-from amlsdk.local.upserting import upsert
 from amlsdk.storage.catalogue.schema import journal, journal_fault
+from amlsdk.storage.catalogue.upserting import upsert
 
 __all__ = ["Position", "move", "position_of"]
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 from collections.abc import Iterator
 
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.engine import Connection
 
 from amlsdk.errors import Conflict
+from amlsdk.filesets.removing import remove_tree
 from amlsdk.journal import folder as journals
 from amlsdk.local.handling import Local
 from amlsdk.local.settling import settle
@@ -35,7 +35,7 @@ def remove_runs(local: Local, inside: ColumnElement[bool]) -> Iterator[Connectio
         run_ids = list(connection.execute(select(run.c.id).where(inside)).scalars())
         yield connection
     for run_id in run_ids:
-        shutil.rmtree(local.run_folder(run_id), ignore_errors=True)
+        remove_tree(local.run_folder(run_id))
         for found in journals.outstanding(local.journals, run_id):
             journals.remove(found.path)
 

@@ -28,12 +28,12 @@ def save_outputs(local: Local, run_id: str) -> list[dict[str, Any]]:
         {
             "path": path.relative_to(work).as_posix(),
             "kind": "output",
-            "digest": digest,
-            "size_bytes": size,
+            "digest": kept.digest,
+            "size_bytes": kept.size_bytes,
             "mode": "executable" if found[path] else "file",
             "time": now_us(),
         }
-        for path, (digest, size) in stored.items()
+        for path, kept in stored.items()
     ]
 
 
@@ -48,6 +48,9 @@ def keep_files(connection: Connection, run_pk: int, files: list[dict[str, Any]])
 
 
 def _files(folder: Path) -> Iterator[tuple[Path, bool]]:
+    if folder.is_symlink() or folder.parent.is_symlink():
+        # A script may have put a link in place of either; where that leads is not the run's.
+        return
     for place, _, names in os.walk(folder):
         for name in names:
             path = Path(place, name)

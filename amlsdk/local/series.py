@@ -36,7 +36,7 @@ def read_series(local: Local, _: Principal, request: ReadSeries) -> ByteStream:
     if request.max_points is not None:
         columns = thinned(columns, request.max_points)
     record = SeriesRecord(steps=columns.steps, times_us=columns.times_us, values=columns.values)
-    return ByteStream.of(pack(record))
+    return pack(record)
 
 
 def _chunks(local: Local, request: ReadSeries) -> Sequence[Any]:

@@ -89,6 +89,7 @@ def _end(local: Local, row: Any) -> bool:
             if _is_open(local, row):
                 _end_alone(local, row)
     finally:
+        lock.release()
         lock.close()
     return True
 

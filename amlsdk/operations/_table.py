@@ -41,6 +41,7 @@ class Operation:
         reply: What `Service.send` returns; `ByteStream` is a stream of bytes.
         body: Name of the field that is a stream of bytes, or None where the body is JSON.
         waits: Whether the request has a `wait_s` within which an empty reply is held back.
+        most_bytes: How many bytes the stream may have; None where there is no limit.
     """
 
     verb: str
@@ -50,18 +51,24 @@ class Operation:
     reply: Any
     body: str | None
     waits: bool
+    most_bytes: int | None
 
     @property
     def name(self) -> str:
         """Name of the operation, which is that of its class."""
         return self.request.__name__
 
+    @property
+    def in_query(self) -> bool:
+        """Whether the fields that are neither in the path nor the stream travel in the query; else as a JSON body."""
+        return self.body is not None or self.verb in ("GET", "DELETE")
+
 
 # Filled while the modules of this package are imported, and never after.
 TABLE: dict[type[Request[Any]], Operation] = {}
 
 
-def operation(verb: str, path: str, *, role: Role) -> Callable[[C], C]:
+def operation(verb: str, path: str, *, role: Role, most_bytes: int | None = None) -> Callable[[C], C]:
     """Enter a request class into the table."""
 
     def enter(cls: C) -> C:
@@ -80,6 +87,7 @@ def operation(verb: str, path: str, *, role: Role) -> Callable[[C], C]:
             reply=get_args(base)[0],
             body=body,
             waits="wait_s" in fields,
+            most_bytes=most_bytes,
         )
         return cls
 

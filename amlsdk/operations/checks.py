@@ -1,4 +1,7 @@
-"""Strict types: "false" is not True and 1.9 is not 1, the same in every mode."""
+"""Strict types: "false" is not True and 1.9 is not 1, the same in every mode.
+
+So is what can't travel: a text that UTF-8 lacks, a number beyond 64 bits, a time that UTC lacks, and what is no JSON.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +17,12 @@ import attrs
 from amlsdk.errors import InvalidArgument
 from amlsdk.records.streams import ByteStream
 
-__all__ = ["check"]
+__all__ = ["check", "check_size"]
 
 Check = Callable[[Any, str], None]
+_INT64 = 1 << 63
+# Far below what writers and readers of JSON can follow.
+_DEEPEST = 100
 
 
 def check(value: Any, kind: Any, *, at: str) -> None:
@@ -33,10 +39,20 @@ def check(value: Any, kind: Any, *, at: str) -> None:
     _check_for(kind)(value, at)
 
 
+def check_size(size: int, most: int, *, at: str) -> None:
+    """See that a body is not too large.
+
+    Raises:
+        InvalidArgument: It has more than `most` bytes.
+    """
+    if size > most:
+        raise InvalidArgument(f"{at}: the body has more than {most} bytes; send less at once")
+
+
 @functools.cache
 def _check_for(kind: Any) -> Check:
     origin, args = typing.get_origin(kind), typing.get_args(kind)
-    if kind is Any or isinstance(kind, TypeVar):
+    if isinstance(kind, TypeVar):
         return lambda value, at: None  # noqa: ARG005
     if origin in (typing.Union, types.UnionType):
         return _optional(next(arg for arg in args if arg is not type(None)))
@@ -62,20 +78,63 @@ def _scalar(wanted: str, accepts: Callable[[Any], bool]) -> Check:
     return run
 
 
+def _text(value: Any, at: str) -> None:
+    if not isinstance(value, str):
+        raise _fault(value, at, "a text")
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            raise _fault(value, at, "a text that UTF-8 can carry") from error
+
+
+def _whole(value: Any, at: str) -> None:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise _fault(value, at, "a whole number")
+    if not -_INT64 <= value < _INT64:
+        raise _fault(value, at, "a whole number of 64 bits")
+
+
+def _time(value: Any, at: str) -> None:
+    if not isinstance(value, dt.datetime) or value.tzinfo is None:
+        raise _fault(value, at, "a time with its zone")
+    try:
+        value.astimezone(dt.timezone.utc)
+    except OverflowError as error:
+        raise _fault(value, at, "a time that UTC has") from error
+
+
+def _json(value: Any, at: str, depth: int = 0) -> None:
+    if depth > _DEEPEST:
+        raise InvalidArgument(f"{at}: at most {_DEEPEST} objects and lists may stand in each other")
+    if value is None or isinstance(value, (bool, float)):
+        return
+    if isinstance(value, str):
+        _text(value, at)
+    elif isinstance(value, int):
+        _whole(value, at)
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            _text(key, f"{at}: a key")
+            _json(item, at, depth + 1)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            _json(item, at, depth + 1)
+    else:
+        raise _fault(value, at, "what JSON can carry")
+
+
 def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _is_time(value: Any) -> bool:
-    return isinstance(value, dt.datetime) and value.tzinfo is not None
-
-
 _SCALARS: dict[Any, Check] = {
-    str: _scalar("a text", lambda value: isinstance(value, str)),
+    Any: _json,
+    str: _text,
     bool: _scalar("true or false", lambda value: isinstance(value, bool)),
-    int: _scalar("a whole number", lambda value: isinstance(value, int) and not isinstance(value, bool)),
+    int: _whole,
     float: _scalar("a number", _is_number),
-    dt.datetime: _scalar("a time with its zone", _is_time),
+    dt.datetime: _time,
     ByteStream: _scalar("a stream of bytes", lambda value: isinstance(value, ByteStream)),
 }
 
@@ -105,8 +164,7 @@ def _mapping(inner: Any) -> Check:
             raise _fault(value, at, "a mapping")
         one = _check_for(inner)
         for key, item in value.items():
-            if not isinstance(key, str):
-                raise _fault(key, f"{at}: a key", "a text")
+            _text(key, f"{at}: a key")
             one(item, at)
 
     return run

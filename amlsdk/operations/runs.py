@@ -93,7 +93,7 @@ class DeleteRun(Request[Ack]):
     run_id: str
 
 
-@operation("POST", "/v1/runs/{run_id}/journals/{writer}", role=Role.CONTRIBUTOR)
+@operation("POST", "/v1/runs/{run_id}/journals/{writer}", role=Role.CONTRIBUTOR, most_bytes=16 << 20)
 @attrs.frozen(kw_only=True)
 class AppendJournal(Request[JournalPosition]):
     """Apply whole lines of a journal from `offset` on, where `digest` is that of all bytes before.

@@ -45,6 +45,7 @@ class JobSpec:
         inputs: FileSet digests by name; each arrives as a folder named in an environment variable.
         input_files: By name of an input that is a single file, its path in the FileSet; that arrives as this file.
         timeout_s: The run is cancelled as Failed after so many seconds of running; None means never.
+        python: Version that the target is to have, such as `3.11`; None takes the one it has.
     """
 
     script: str

@@ -9,16 +9,19 @@ from __future__ import annotations
 import struct
 import sys
 from array import array
+from collections.abc import Iterator
 from typing import Any
 
 import attrs
 
 from amlsdk.errors import OperationFailed
+from amlsdk.records.streams import CHUNK, ByteStream
 
 __all__ = ["SeriesRecord", "pack", "unpack"]
 
 _MAGIC = b"AMLSER1\n"
 _HEAD = 16
+_AT_ONCE = CHUNK // 8
 
 
 @attrs.frozen(kw_only=True)
@@ -36,10 +39,17 @@ class SeriesRecord:
     values: array[float]
 
 
-def pack(series: SeriesRecord) -> bytes:
-    """Return the bytes of a series."""
+def pack(series: SeriesRecord) -> ByteStream:
+    """Return the bytes of a series, made as they are read: nothing is held beside the columns."""
+    return ByteStream(begin=lambda: _pieces(series), size_bytes=_HEAD + 24 * len(series.values))
+
+
+def _pieces(series: SeriesRecord) -> Iterator[bytes]:
+    yield _MAGIC + struct.pack("<Q", len(series.values))
     columns: tuple[array[Any], ...] = (series.steps, series.times_us, series.values)
-    return b"".join([_MAGIC, struct.pack("<Q", len(series.values)), *map(_little, columns)])
+    for column in columns:
+        for start in range(0, len(column), _AT_ONCE):
+            yield _little(column[start : start + _AT_ONCE])
 
 
 def unpack(content: bytes) -> SeriesRecord:
@@ -62,8 +72,7 @@ def unpack(content: bytes) -> SeriesRecord:
     return SeriesRecord(steps=steps, times_us=times, values=values)
 
 
-def _little(column: array[Any]) -> bytes:
+def _little(part: array[Any]) -> bytes:
     if sys.byteorder == "big":
-        column = column[:]
-        column.byteswap()
-    return column.tobytes()
+        part.byteswap()
+    return part.tobytes()

@@ -44,7 +44,7 @@ class RemoteBackend(Backend):
         self.location = normal(location)
         self.spool = spool_of(self.location)
         self._times = (timeout_s, deadline_s)
-        source = token or os.environ.get("AMLSDK_TOKEN")
+        source = os.environ.get("AMLSDK_TOKEN") if token is None else token
         bearer = Bearer(source) if source else None
         connection = Connection(self.location, bearer=bearer, session=session, timeout_s=timeout_s)
         self._service = HttpService(connection, deadline_s=deadline_s)

@@ -30,9 +30,12 @@ def stream_of(
     def begin() -> Iterator[bytes]:
         return _chunks(first.take() or again(), explain, what)
 
+    return ByteStream(begin=begin, size_bytes=_size(response))
+
+
+def _size(response: requests.Response) -> int | None:
     said = response.headers.get("Content-Length", "")
-    size = int(said) if said.isdecimal() and "Content-Encoding" not in response.headers else None
-    return ByteStream(begin=begin, size_bytes=size)
+    return int(said) if said.isdecimal() and "Content-Encoding" not in response.headers else None
 
 
 class _Once:
@@ -49,9 +52,16 @@ class _Once:
 
 
 def _chunks(response: requests.Response, explain: Callable[[], None], what: str) -> Iterator[bytes]:
+    left = _size(response)
     with response:
         try:
-            yield from response.iter_content(CHUNK)
+            for chunk in response.iter_content(CHUNK):
+                left = None if left is None else left - len(chunk)
+                yield chunk
         except requests.RequestException as error:
             explain()
             raise Unavailable(f"{what}: the reply was cut off ({reason_of(error)}); ask again") from error
+    if left:
+        # urllib3 before 2 takes a body that was cut off for a whole one.
+        explain()
+        raise Unavailable(f"{what}: the reply was cut off ({left} bytes are missing); ask again")

@@ -8,9 +8,9 @@ from typing import Any, TypeVar, cast
 import orjson
 import requests
 
-from amlsdk.errors import BY_CODE, InvalidArgument, Unavailable
+from amlsdk.errors import BY_CODE, Unavailable
 from amlsdk.operations import Operation, Request, operation_of
-from amlsdk.operations.checks import check
+from amlsdk.operations.checks import check, check_size
 from amlsdk.records.streams import ByteStream
 from amlsdk.remote.connection import Connection, reason_of
 from amlsdk.remote.downloads import stream_of
@@ -44,8 +44,7 @@ class HttpService:
         operation = operation_of(request)
         check(request, operation.request, at=operation.name)
         wired = encode_request(request)
-        if isinstance(wired.body, bytes) and len(wired.body) > MAX_JSON:
-            raise InvalidArgument(f"{operation.name}: the body has more than {MAX_JSON} bytes; send less at once")
+        _check_body(operation, wired)
         # As the service does, so that a longer wait is not taken for a service that is gone.
         wait_s = max(0.0, min(getattr(request, "wait_s", 0.0), _LONGEST_WAIT_S))
         call = _Call(operation, wired, wait_s)
@@ -116,6 +115,14 @@ class _Call:
 
     def __init__(self, operation: Operation, wired: WireRequest, wait_s: float) -> None:
         self.operation, self.wired, self.wait_s = operation, wired, wait_s
+
+
+def _check_body(operation: Operation, wired: WireRequest) -> None:
+    """Refuse what the service would, before a large body is on its way in vain."""
+    if isinstance(wired.body, bytes):
+        check_size(len(wired.body), MAX_JSON, at=operation.name)
+    elif wired.body is not None and wired.body.size_bytes is not None and operation.most_bytes is not None:
+        check_size(wired.body.size_bytes, operation.most_bytes, at=operation.name)
 
 
 def _content(response: requests.Response) -> bytes:

@@ -22,6 +22,7 @@ from starlette.types import Receive, Scope, Send
 from amlsdk.errors import AmlError, InvalidArgument, NotFound
 from amlsdk.operations.workspaces import GetWorkspace
 from amlsdk.server.bodies import read_json, read_stream
+from amlsdk.server.ending import Body, has_body, send_before_end
 from amlsdk.server.guards import LoopbackOnly
 from amlsdk.server.openapi import describe
 from amlsdk.server.replies import fault_reply, internal_reply, json_reply, refusal, reply_of
@@ -35,8 +36,6 @@ __all__ = ["Operations", "make_app"]
 
 _THREADS = 32
 _MAX_QUERY_FIELDS = 100
-# Errors that may be found while the body is still on its way.
-_BEFORE_THE_BODY = (404, 405, 413, 415)
 
 
 def make_app(service: Service) -> Starlette:
@@ -112,17 +111,18 @@ class Operations:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        request = Request(scope, receive, send)
+        body = Body(receive)
+        request = Request(scope, body, send)
         try:
             response = await self._answer(request)
         except (ClientDisconnect, Gone):
             return
         if request.method == "HEAD":
             response = Response(status_code=response.status_code, headers=dict(response.headers))
-        if response.status_code in _BEFORE_THE_BODY and _has_body(request):
-            # What was not read would be taken for the next request.
-            response.headers["connection"] = "close"
-        await response(scope, receive, send)
+        if has_body(request.headers) and not body.whole:
+            await send_before_end(response, body, send)
+        else:
+            await response(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:
         path = _path(request)
@@ -162,10 +162,6 @@ class Operations:
         if not wanted.wait_s > 0:
             return await self._threads.run(self._service.send, wanted)
         return await self._waiter.send(wanted, gone=request.is_disconnected)
-
-
-def _has_body(request: Request) -> bool:
-    return "transfer-encoding" in request.headers or request.headers.get("content-length", "0") != "0"
 
 
 def _path(request: Request) -> str:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import IO
 
+import anyio
 from starlette.requests import Request
 
 from amlsdk.errors import InvalidArgument, Unavailable
 from amlsdk.operations import Operation
+from amlsdk.operations.checks import check_size
 from amlsdk.records.streams import CHUNK, ByteStream
 from amlsdk.server.threads import Threads
 from amlsdk.wire import MAX_JSON
 
-__all__ = ["TooLarge", "WrongType", "read_json", "read_stream"]
+__all__ = ["TooLarge", "TooSlow", "WrongType", "read_json", "read_stream"]
 
 _KEPT_IN_MEMORY = 1 << 20
+_SILENCE_S = 60.0
 
 
 class WrongType(InvalidArgument):
@@ -26,9 +30,15 @@ class WrongType(InvalidArgument):
 
 
 class TooLarge(InvalidArgument):
-    """The body is larger than what is kept in memory."""
+    """The body is larger than the operation takes."""
 
     status = 413
+
+
+class TooSlow(Unavailable):
+    """Nothing more of the body came for too long."""
+
+    status = 408
 
 
 def _expect_type(request: Request, wanted: str, operation: Operation) -> None:
@@ -45,22 +55,39 @@ async def read_json(request: Request, operation: Operation) -> bytes:
 
     Raises:
         TooLarge: It is larger than `MAX_JSON` bytes.
+        TooSlow: It does not come.
         WrongType: It is something else.
     """
-    said = request.headers.get("content-length", "0")
-    _limit(int(said) if said.isdecimal() else 0, operation)
     content = bytearray()
-    async for chunk in request.stream():
+    async for chunk in _arriving(request, operation, most=MAX_JSON):
         content += chunk
-        _limit(len(content), operation)
     if content:
         _expect_type(request, "application/json", operation)
     return bytes(content)
 
 
-def _limit(size: int, operation: Operation) -> None:
-    if size > MAX_JSON:
-        raise TooLarge(f"{operation.name}: the body has more than {MAX_JSON} bytes; send less at once")
+async def _arriving(request: Request, operation: Operation, *, most: int | None) -> AsyncIterator[bytes]:
+    said = request.headers.get("content-length", "")
+    _limit(int(said) if said.isdecimal() else 0, most, operation)
+    size, chunks = 0, request.stream()
+    while True:
+        # Whoever is silent holds a place of a server that has few.
+        with anyio.move_on_after(_SILENCE_S) as patience:
+            chunk = await anext(chunks, None)
+        if patience.cancelled_caught:
+            raise TooSlow(f"{operation.name}: nothing of the body came for {_SILENCE_S:g} s; send it again")
+        if chunk is None:
+            return
+        size += len(chunk)
+        _limit(size, most, operation)
+        yield chunk
+
+
+def _limit(size: int, most: int | None, operation: Operation) -> None:
+    try:
+        check_size(size, size if most is None else most, at=operation.name)
+    except InvalidArgument as error:
+        raise TooLarge(str(error)) from error
 
 
 async def read_stream(request: Request, operation: Operation, threads: Threads) -> tuple[ByteStream, IO[bytes]]:
@@ -69,14 +96,16 @@ async def read_stream(request: Request, operation: Operation, threads: Threads) 
     The work begins after the last byte, so that a slow client holds neither a thread nor a transaction.
 
     Raises:
+        TooLarge: It is larger than the operation takes.
+        TooSlow: It does not come.
         WrongType: It is something else than bytes.
         Unavailable: The temporary file can't be written.
     """
     _expect_type(request, "application/octet-stream", operation)
     # Without a name from the start: however this process ends, nothing is left.
-    file = tempfile.SpooledTemporaryFile(max_size=_KEPT_IN_MEMORY)  # noqa: SIM115  # closed by the caller
+    file = tempfile.SpooledTemporaryFile(max_size=_KEPT_IN_MEMORY, dir=_spool_folder())  # noqa: SIM115  # closed by the caller
     try:
-        size = await _spool(request, file, threads)
+        size = await _spool(_arriving(request, operation, most=operation.most_bytes), file, threads)
     except OSError as error:
         file.close()
         raise Unavailable(
@@ -89,9 +118,15 @@ async def read_stream(request: Request, operation: Operation, threads: Threads) 
     return ByteStream(begin=lambda: _chunks(file, size), size_bytes=size), file
 
 
-async def _spool(request: Request, file: IO[bytes], threads: Threads) -> int:
+def _spool_folder() -> str | None:
+    # On many systems /tmp is memory, which a large body would fill.
+    chosen = any(os.environ.get(name) for name in ("TMPDIR", "TEMP", "TMP"))
+    return None if chosen or not os.access("/var/tmp", os.W_OK) else "/var/tmp"  # noqa: S108  # without a name
+
+
+async def _spool(arriving: AsyncIterator[bytes], file: IO[bytes], threads: Threads) -> int:
     size, waiting = 0, bytearray()
-    async for chunk in request.stream():
+    async for chunk in arriving:
         waiting += chunk
         size += len(chunk)
         if len(waiting) >= CHUNK:

@@ -71,7 +71,7 @@ def _operation(operation: Operation, schemas: Schemas) -> Schema:
     in_path = path_fields(operation.path)
     names = [field.name for field in fields_of(operation.request) if field.name != operation.body]
     others = [name for name in names if name not in in_path]
-    in_query = others if operation.body or operation.verb in ("GET", "DELETE") else []
+    in_query = others if operation.in_query else []
     in_body = [name for name in others if name not in in_query]
     described: Schema = {
         "operationId": operation.name,
@@ -111,14 +111,19 @@ def _without_null(schema: Schema) -> Schema:
 
 def _body(operation: Operation, schemas: Schemas, names: list[str]) -> Schema | None:
     if operation.body:
-        return {"required": True, "content": _content(ByteStream, schemas)}
-    if operation.verb in ("GET", "DELETE"):
+        return _stream(operation, schemas)
+    if operation.in_query:
         return None
     name = operation.name
     schemas.components[name] = schemas.of_fields(operation.request, names)
     reference = {"$ref": f"#/components/schemas/{name}"}
     required = "required" in schemas.components[name]
     return {"required": required, "content": {"application/json": {"schema": reference}}}
+
+
+def _stream(operation: Operation, schemas: Schemas) -> Schema:
+    limit = {} if operation.most_bytes is None else {"description": f"At most {operation.most_bytes} bytes."}
+    return {**limit, "required": True, "content": _content(ByteStream, schemas)}
 
 
 def _responses(operation: Operation, schemas: Schemas) -> Schema:

@@ -20,6 +20,8 @@ __all__ = ["ServerThread", "serve"]
 # Longer than the pauses of a client at work, so that its connections stay.
 _KEEP_ALIVE_S = 75
 _GRACE_S = 10
+# A filter of 64 KiB is three times as long when it is quoted.
+_MOST_HEAD_BYTES = 1 << 20
 
 
 def serve(
@@ -112,6 +114,7 @@ class _Server(uvicorn.Server):
                 loop="asyncio",
                 lifespan="off",
                 ws="none",
+                h11_max_incomplete_event_size=_MOST_HEAD_BYTES,
                 log_config=None,
                 access_log=False,
                 server_header=False,

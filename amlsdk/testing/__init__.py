@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     from amlsdk.testing.blob_store_case import BlobStoreTestCase
     from amlsdk.testing.modes import WireBackend, WireService
     from amlsdk.testing.service_case import ServiceTestCase
+    from amlsdk.testing.target_case import TargetTestCase
 
-__all__ = ["BlobStoreTestCase", "ServiceTestCase", "WireBackend", "WireService", "workspace"]
+__all__ = ["BlobStoreTestCase", "ServiceTestCase", "TargetTestCase", "WireBackend", "WireService", "workspace"]
 
 _HOMES = {
     "BlobStoreTestCase": "amlsdk.testing.blob_store_case",
     "ServiceTestCase": "amlsdk.testing.service_case",
+    "TargetTestCase": "amlsdk.testing.target_case",
     "WireBackend": "amlsdk.testing.modes",
     "WireService": "amlsdk.testing.modes",
 }

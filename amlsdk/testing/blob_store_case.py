@@ -97,7 +97,11 @@ class BlobStoreTestCase:
             path.write_bytes(content)
         assert store.put_file(paths[0]) == (_digest(_BIG), len(_BIG))
         stored = store.put_files([*paths, tmp_path / "gone"])
-        assert stored == {path: (_digest(path.read_bytes()), path.stat().st_size) for path in paths}
+        assert {path: (found.digest, found.size_bytes) for path, found in stored.items()} == {
+            path: (_digest(path.read_bytes()), path.stat().st_size) for path in paths
+        }
+        assert {found.digest for found in stored.values() if found.is_new} == {_digest(b"same")}
+        assert not any(found.is_new for found in store.put_files(paths).values())
         assert {digest for digest, _, _ in store.digests()} == {_digest(_BIG), _digest(b"same")}
 
     def test_a_file_with_another_digest_is_refused(self, store: BlobStore, tmp_path: Path) -> None:

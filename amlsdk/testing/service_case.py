@@ -25,6 +25,7 @@ from amlsdk.records.runs import RunRecord
 from amlsdk.records.series import unpack
 from amlsdk.records.streams import CHUNK, ByteStream
 from amlsdk.service import Service
+from amlsdk.testing.run_service_tests import RunServiceTests
 
 __all__ = ["ServiceTestCase"]
 
@@ -37,7 +38,7 @@ def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-class ServiceTestCase:
+class ServiceTestCase(RunServiceTests):
     """Subclass it as `TestMyService` with a fixture `service`, and pytest runs the contract of `Service`."""
 
     @pytest.fixture
@@ -75,6 +76,11 @@ class ServiceTestCase:
         again = CreateProject(id=project.id, name="wine", folder="/work/wine")
         assert service.send(again) == project
         assert len(service.send(ListProjects()).items) == 1
+
+    def test_an_id_is_not_taken_for_something_else(self, service: Service, project: ProjectRecord) -> None:
+        """Another create under an id that is taken is a conflict that names it."""
+        with pytest.raises(Conflict, match=project.id):
+            service.send(CreateProject(id=project.id, name="beer"))
 
     def test_a_name_is_taken_once(self, service: Service, project: ProjectRecord) -> None:
         """Another thing of the same name is a conflict that names it."""

@@ -52,6 +52,13 @@ def send(service, run_id, writer, content, start=0, stop=None):  # a piece of a 
     )
 
 
+def nested(depth):
+    value = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
 def count(service, run):
     metrics = service.send(GetRun(run_id=run.id)).metrics
     return metrics["loss"].count if metrics else 0
@@ -137,6 +144,8 @@ def test_a_damaged_line_is_named_and_the_others_are_kept(service, tmp_path):
         lambda writer: writer._write(
             "file", "a file", x={"path": "up", "kind": "output", "digest": "A", "size_bytes": 1, "mode": "file"}
         ),
+        lambda writer: writer._write("context", "context", x={"deep": nested(200)}),
+        lambda writer: writer._write("row", "a row", n="table", x={"deep": nested(200)}),
     ],
 )
 def test_a_line_that_is_sound_but_means_nothing_is_named_and_blocks_no_other(service, tmp_path, write):
@@ -224,5 +233,5 @@ def test_what_is_no_writer_is_refused(service, writer):
 
 def test_a_piece_of_over_16_mib_is_refused(service):
     run = make_run(service)
-    with pytest.raises(InvalidArgument, match="smaller"):
+    with pytest.raises(InvalidArgument, match="more than 16777216 bytes"):
         send(service, run.id, "0" * 16, b"\n" * ((16 << 20) + 1))

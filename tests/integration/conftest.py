@@ -29,7 +29,7 @@ def folder_workspace(tmp_path):
 @pytest.fixture(params=["folder", "http"])
 def workspace(request, tmp_path, monkeypatch):
     """A workspace in each of the two ways in which users reach one."""
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("AMLSDK_HOME", str(tmp_path / "home"))
     if request.param == "folder":
         with amlsdk.connect(tmp_path / "workspace") as workspace:
             yield workspace

@@ -8,11 +8,19 @@ import signal
 import subprocess
 import sys
 import threading
+import time
+import traceback
 
 import pytest
 
 import amlsdk
 from amlsdk.errors import InvalidArgument, NotFound, Unavailable
+from amlsdk.local import LocalBackend
+from amlsdk.operations.experiments import UpdateExperiment
+from amlsdk.operations.runs import CreateRun, GetRun, SearchRuns
+from amlsdk.processes import this_process
+from amlsdk.records.ids import new_id
+from amlsdk.server.run import ServerThread
 
 
 def _experiment(workspace):
@@ -35,6 +43,96 @@ def test_threads_share_every_object(workspace):
     run.complete()
     assert len(run.series("loss")) == 1600
     assert len(run.tags) == 8
+
+
+def in_a_child(work):
+    """Do something in a forked child, and return its exit code."""
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            work()
+            code = 0
+        except BaseException:  # noqa: BLE001  # a child tells by its output and exit code
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.01)
+    os.kill(pid, signal.SIGKILL)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+@pytest.fixture
+def server(tmp_path, monkeypatch):
+    """A server over a workspace of its own."""
+    monkeypatch.setenv("AMLSDK_HOME", str(tmp_path / "home"))
+    backend = LocalBackend(tmp_path / "served")
+    with ServerThread(backend.open()) as running:
+        yield running
+    backend.close()
+
+
+@pytest.fixture(params=["folder", "http"])
+def location(request, tmp_path):
+    """Where a workspace is: a folder, or a URL."""
+    return tmp_path / "workspace" if request.param == "folder" else request.getfixturevalue("server").url
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_child_reads_and_writes_while_the_parent_is_at_work(location):
+    """Fork comes at any moment: here while threads of the parent wait for a reply, read and write."""
+    with amlsdk.connect(location) as workspace:
+        stop, send = threading.Event(), workspace._client.send
+        experiment = _experiment(workspace)
+        active = send(CreateRun(id=new_id(), experiment_id=experiment.id, owner=this_process())).id
+
+        def work():
+            while not stop.is_set():
+                send(GetRun(run_id=active))
+                send(SearchRuns(experiment_id=experiment.id))
+                send(UpdateExperiment(experiment_id=experiment.id, description="busy"))
+
+        def use():
+            assert workspace.runs.get(active).status == "Running"
+            with experiment.start_run(name=f"child-{os.getpid()}") as own:
+                own.log("loss", 0.5)
+            assert own.metrics == {"loss": 0.5}
+            workspace.close()
+
+        waiting = threading.Thread(target=lambda: send(GetRun(run_id=active, wait_s=3.0)))
+        threads = [waiting, *(threading.Thread(target=work) for _ in range(3))]
+        for thread in threads:
+            thread.start()
+        codes = [in_a_child(use) for _ in range(4)]
+        stop.set()
+        for thread in threads:
+            thread.join()
+        assert codes == [0] * 4
+        children = [one for one in workspace.runs.list() if one.name.startswith("child-")]
+        assert [one.status for one in children] == ["Completed"] * 4
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_child_forked_while_a_run_is_logged_and_sent_does_the_same(location):
+    with amlsdk.connect(location) as workspace:
+        with _experiment(workspace).start_run() as run:
+            run.log("parent", 1.0)
+
+            def use():
+                run.log("child", 2.0)
+                run.flush()
+                assert workspace.runs.get(run.id).metrics["child"] == 2.0
+
+            # At once, while the parent's threads are at work with what the child inherits.
+            assert in_a_child(use) == 0
+            run.log("parent", 3.0)
+        assert run.metrics == {"parent": 3.0, "child": 2.0}
+        assert run.status == "Completed"
 
 
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
@@ -76,6 +174,15 @@ def test_two_workspaces_live_side_by_side(tmp_path):
         assert [run.metrics for run in two.runs] == [{"loss": 2.0}]
 
 
+def test_a_folder_and_a_service_live_side_by_side(server, tmp_path):
+    with amlsdk.connect(tmp_path / "a") as one, amlsdk.connect(server.url) as two:
+        with _experiment(one).start_run() as first, _experiment(two).start_run() as second:
+            first.log("loss", 1)
+            second.log("loss", 2)
+        assert [run.metrics for run in one.runs] == [{"loss": 1.0}]
+        assert [run.metrics for run in two.runs] == [{"loss": 2.0}]
+
+
 def test_nothing_is_printed_and_no_signal_is_handled(tmp_path, capfd):
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM), sys.excepthook
     with amlsdk.connect(tmp_path / "workspace") as workspace, _experiment(workspace).start_run() as run:
@@ -84,23 +191,75 @@ def test_nothing_is_printed_and_no_signal_is_handled(tmp_path, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_closing_leaves_no_thread_and_no_file(tmp_path):
-    def open_files():
-        return {os.readlink(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd") if _is_link(fd)}
+def open_files():
+    """What this process has open: files by path, sockets and pipes by number."""
+    links = [f"/proc/self/fd/{fd}" for fd in os.listdir("/proc/self/fd")]
+    return {os.readlink(link) for link in links if os.path.islink(link)}
 
-    def _is_link(fd):
-        return os.path.islink(f"/proc/self/fd/{fd}")
 
-    threads = set(threading.enumerate())
-    workspace = amlsdk.connect(tmp_path / "workspace")
+def use_all(workspace):
+    """Do what needs threads, files and sockets."""
     with _experiment(workspace).start_run() as run:
         run.log("loss", 1)
+        run.log_table("table", [{"a": 1}])
+        assert run.metrics == {"loss": 1.0}
+    readers = [threading.Thread(target=lambda: workspace.runs.get(run.id).refresh()) for _ in range(8)]
+    for reader in readers:
+        reader.start()
+    for reader in readers:
+        reader.join()
+    return run
+
+
+def test_closing_leaves_no_thread_and_no_file(tmp_path):
+    threads = set(threading.enumerate())
+    workspace = amlsdk.connect(tmp_path / "workspace")
+    run = use_all(workspace)
     workspace.close()
     workspace.close()
     assert set(threading.enumerate()) - threads == set()
     assert not [path for path in open_files() if str(tmp_path) in path]
     with pytest.raises(Unavailable, match="closed"):
         run.refresh()
+
+
+def test_closing_leaves_no_thread_and_no_socket_to_a_service(tmp_path):
+    """The service is in a process of its own, so that its threads and sockets are not taken for those of the client."""
+    script = (
+        "import sys\n"
+        "from amlsdk.local import LocalBackend\n"
+        "from amlsdk.server.run import serve\n"
+        "serve(LocalBackend(sys.argv[1]).open(), on_ready=lambda url: print(url, flush=True))\n"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path / "served")]
+    environment = {**os.environ, "AMLSDK_HOME": str(tmp_path / "home")}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as serving:
+        try:
+            url = serving.stdout.readline().strip()
+            threads, files = set(threading.enumerate()), open_files()
+            workspace = amlsdk.connect(url)
+            run = use_all(workspace)
+            assert [name for name in open_files() - files if name.startswith("socket:")]
+            workspace.close()
+            workspace.close()
+            assert set(threading.enumerate()) - threads == set()
+            assert open_files() - files == set()
+            with pytest.raises(Unavailable, match="closed"):
+                run.refresh()
+        finally:
+            serving.terminate()
+    assert serving.returncode in (0, -signal.SIGTERM)
+
+
+def test_a_server_that_stops_leaves_no_thread_and_no_socket(tmp_path, monkeypatch):
+    monkeypatch.setenv("AMLSDK_HOME", str(tmp_path / "home"))
+    threads, files = set(threading.enumerate()), open_files()
+    backend = LocalBackend(tmp_path / "served")
+    with ServerThread(backend.open()) as running, amlsdk.connect(running.url) as workspace:
+        use_all(workspace)
+    backend.close()
+    assert set(threading.enumerate()) - threads == set()
+    assert open_files() - files == set()
 
 
 def test_closing_completes_the_runs_that_this_process_left_open(tmp_path):
@@ -126,6 +285,42 @@ def test_waiting_does_not_block_an_event_loop(folder_workspace, tmp_path):
 
     assert asyncio.run(main()) > 5
     assert run.status == "Completed"
+
+
+def test_waiting_for_a_service_does_not_block_an_event_loop(location):
+    with amlsdk.connect(location) as workspace, _experiment(workspace).start_run() as run:
+
+        async def main():
+            waiting = asyncio.create_task(run.wait_async())
+            for _ in range(20):
+                await asyncio.sleep(0.01)
+            assert not waiting.done()
+            await asyncio.to_thread(run.complete)
+            await waiting
+
+        asyncio.run(main())
+        assert run.status == "Completed"
+
+
+def test_logging_goes_to_our_logger_and_nowhere_by_itself():
+    """Without a handler of its own the library would write to standard error."""
+    code = (
+        "import logging, amlsdk\n"
+        "ours = logging.getLogger('amlsdk')\n"
+        "assert [type(handler).__name__ for handler in ours.handlers] == ['NullHandler'], ours.handlers\n"
+        "assert logging.getLogger().handlers == []\n"
+        "logging.getLogger('amlsdk.remote').error('nobody asked')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_what_is_given_beats_the_environment(server, monkeypatch):
+    monkeypatch.setenv("AMLSDK_WORKSPACE", "/nowhere")
+    monkeypatch.setenv("AMLSDK_TOKEN", "of-the-environment")
+    with amlsdk.connect(server.url, token="given") as workspace:
+        assert workspace.location == server.url
+        assert workspace._client.backend._service._connection._bearer.source == "given"
 
 
 def test_the_folder_is_found_as_documented(tmp_path, monkeypatch):

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from amlsdk.storage.catalogue import schema
+from amlsdk.storage.catalogue.summaries import refresh
 
 ATTRIBUTES = {
     "text": ("id", "name", "status", "kind", "user", "target", "error", "parent_id"),
@@ -105,6 +106,7 @@ def write_runs(connection: Connection, runs: Iterable[ModelRun], experiment_id: 
             for name, value in texts.items():
                 row = {"name": name, "value": value, "number": _finite(value), "time": 0, **same}
                 connection.execute(sa.insert(table).values(row))
+        refresh(connection, run.pk)
 
 
 def write_scopes(connection: Connection, *numbers: int) -> None:

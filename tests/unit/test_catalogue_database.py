@@ -156,11 +156,52 @@ def test_a_forked_child_that_goes_on_is_not_cut_off_by_its_parent(database):
     database.close()
     os.write(may_write[1], b"x")
     assert os.waitpid(child, 0)[1] == 0
-    assert names(database) == ["child"]
+    again = Database(database.url)
+    assert names(again) == ["child"]
+    again.close()
     for end in (*opened, *may_write):
         os.close(end)
 
 
-def test_a_closed_database_may_be_closed_again(database):
+def test_a_closed_database_may_be_closed_again_and_is_not_opened(database):
     database.close()
     database.close()
+    for use in (database.read, database.write):
+        with pytest.raises(Unavailable, match="was closed"), use():
+            pass
+
+
+@contextlib.contextmanager
+def read_elsewhere(database):
+    """Another thread is in the midst of reading."""
+    inside, enough = threading.Event(), threading.Event()
+
+    def work():
+        with database.read():
+            inside.set()
+            enough.wait()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    inside.wait()
+    yield
+    enough.set()
+    thread.join()
+
+
+def open_files(folder):
+    links = (f"/proc/self/fd/{name}" for name in os.listdir("/proc/self/fd"))
+    return [link for link in links if os.path.islink(link) and str(folder) in os.readlink(link)]
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/fd"), reason="only Linux tells which files are open")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_connection_in_use_when_the_others_are_closed_is_closed_when_it_comes_back(database, tmp_path):
+    """By a fork, which closes those that are not in use, and by the end."""
+    for _ in range(3):
+        with read_elsewhere(database):
+            assert run_in_child(lambda: None) == 0
+    assert open_files(tmp_path) == []
+    with read_elsewhere(database):
+        database.close()
+    assert open_files(tmp_path) == []

@@ -10,6 +10,7 @@ from amlsdk.records.jobs import JobSpec, ProcessIdentity
 from amlsdk.storage.catalogue import migrating, schema
 from amlsdk.storage.catalogue.database import Database
 from amlsdk.storage.catalogue.runs import job_of, owner_of, records_of
+from amlsdk.storage.catalogue.summaries import refresh
 from amlsdk.storage.catalogue.times import from_us, to_us
 
 RUN = {
@@ -48,14 +49,24 @@ def records(database, *, states=False, newest_first=False):
         return records_of(connection, connection.execute(sa.select(schema.run).order_by(order)).all(), states=states)
 
 
-def test_each_run_gets_what_is_its_own(database):
+def keep(database, metrics=(), params=(), tags=()):
+    """Write what runs have logged, with their summaries."""
     with database.write() as connection:
-        connection.execute(
-            sa.insert(schema.metric), [metric(1, "a", last=0.5, min=0.1, max=0.9), metric(3, "b", last=1)]
-        )
-        text = {"experiment_id": "e", "number": None, "time": 1}
-        connection.execute(sa.insert(schema.param), {"run_pk": 2, "name": "depth", "value": "4", **text})
-        connection.execute(sa.insert(schema.tag), {"run_pk": 2, "name": "by", "value": "ada", **text})
+        for table, rows in ((schema.metric, metrics), (schema.param, params), (schema.tag, tags)):
+            if rows:
+                connection.execute(sa.insert(table), rows)
+        for pk in {row["run_pk"] for row in (*metrics, *params, *tags)}:
+            refresh(connection, pk)
+
+
+def test_each_run_gets_what_is_its_own(database):
+    text = {"experiment_id": "e", "number": None, "time": 1}
+    keep(
+        database,
+        metrics=[metric(1, "a", last=0.5, min=0.1, max=0.9), metric(3, "b", last=1)],
+        params=[{"run_pk": 2, "name": "depth", "value": "4", **text}],
+        tags=[{"run_pk": 2, "name": "by", "value": "ada", **text}],
+    )
     first, second, third = records(database)
     assert (first.metrics["a"].last, first.metrics["a"].min, first.metrics["a"].max) == (0.5, 0.1, 0.9)
     assert (first.metrics["a"].count, first.metrics["a"].last_step) == (2, 7)
@@ -68,15 +79,13 @@ def test_the_order_is_that_of_the_rows(database):
 
 
 def test_what_sqlite_can_not_store_comes_back_as_nan(database):
-    with database.write() as connection:
-        connection.execute(sa.insert(schema.metric), [metric(1, "a")])
+    keep(database, metrics=[metric(1, "a")])
     found = records(database)[0].metrics["a"]
     assert all(map(math.isnan, (found.last, found.min, found.max)))
 
 
 def test_infinities_are_kept(database):
-    with database.write() as connection:
-        connection.execute(sa.insert(schema.metric), [metric(1, "a", last=-math.inf, min=-math.inf, max=math.inf)])
+    keep(database, metrics=[metric(1, "a", last=-math.inf, min=-math.inf, max=math.inf)])
     found = records(database)[0].metrics["a"]
     assert (found.last, found.max) == (-math.inf, math.inf)
 

@@ -1,5 +1,8 @@
+import errno
+import gc
 import json
 import logging
+import os
 import stat
 import subprocess
 import sys
@@ -24,6 +27,48 @@ def backend(tmp_path):
     backend = LocalBackend(tmp_path / "w")
     yield backend
     backend.close()
+
+
+@pytest.mark.parametrize("name", ["workspace.lock", "audit.jsonl"])
+def test_a_file_that_this_user_may_not_open_is_named(backend, monkeypatch, name):
+    """As where several users share a folder and another one made it."""
+    backend.close()
+
+    def refuse(path, *args, really=os.open):
+        if str(path).endswith(name):
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return really(path, *args)
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(Unavailable, match=rf"{name}' can't be opened: Permission denied; let this user"):
+        LocalBackend(backend.folder)
+    monkeypatch.undo()
+    assert open_files(backend.folder) == []
+
+
+def test_a_backend_that_is_dropped_leaves_no_file_open(tmp_path):
+    """Objects that are unpickled in a worker are dropped, and never closed."""
+    for _ in range(3):
+        LocalBackend(tmp_path / "w").open().send(GetWorkspace())
+    gc.collect()
+    assert [name for name in open_files(tmp_path) if not name.startswith("catalogue")] == []
+
+
+def open_files(folder):
+    links = [f"/proc/self/fd/{name}" for name in os.listdir("/proc/self/fd")]
+    places = [os.readlink(link) for link in links if os.path.islink(link)]
+    return [os.path.basename(place) for place in places if place.startswith(f"{folder}/")]
+
+
+def test_what_fails_by_a_fault_of_ours_stands_in_the_audit_log_too(backend, monkeypatch):
+    def broken(*_):
+        raise RuntimeError("a fault")
+
+    monkeypatch.setitem(HANDLERS, CreateProject, broken)
+    with pytest.raises(RuntimeError, match="a fault"):
+        backend.open().send(CreateProject(id=new_id(), name="wine"))
+    [line] = map(json.loads, (backend.folder / "audit.jsonl").read_text().splitlines())
+    assert (line["operation"], line["outcome"]) == ("CreateProject", "Internal")
 
 
 def test_every_operation_has_a_handler():
@@ -170,6 +215,14 @@ def test_a_workspace_that_moved_to_the_network_is_refused(tmp_path, monkeypatch)
     monkeypatch.setattr("amlsdk.local.folder.mounts", lambda: {str(tmp_path): "fuse.sshfs"})
     with pytest.raises(InvalidArgument, match=r"fuse\.sshfs"):
         LocalBackend(tmp_path / "w")
+
+
+@pytest.mark.parametrize(
+    "kind", ["nfs", "smb3", "lustre", "gpfs", "ceph", "beegfs_nodev", "fuse.ceph-fuse", "fuse.juicefs", "fuse.s3fs"]
+)
+def test_file_systems_of_the_network_are_known(tmp_path, kind):
+    with pytest.raises(InvalidArgument, match=kind):
+        refuse_network(tmp_path, {"/": "ext4", str(tmp_path): kind})
 
 
 @pytest.mark.parametrize("kind", ["ext4", "overlay", "tmpfs", "apfs", "fuse.fuse-overlayfs"])

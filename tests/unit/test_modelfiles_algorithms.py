@@ -116,3 +116,11 @@ def test_any_value_has_a_plain_form(value):
 
 def test_large_arrays_are_told_by_shape():
     assert plain(np.zeros((20, 30))) == "array of shape [20, 30], float64"
+
+
+def test_what_no_json_of_others_has_is_a_text():
+    assert plain({"seed": 2**70, "small": -(2**62), "text": "a\ud800"}) == {
+        "seed": str(2**70),
+        "small": -(2**62),
+        "text": "a?",
+    }

@@ -5,6 +5,7 @@ import itertools
 import re
 import threading
 from email.utils import format_datetime
+from typing import ClassVar
 
 import attrs
 import pytest
@@ -20,6 +21,7 @@ from amlsdk.operations.runs import GetRun
 from amlsdk.operations.workspaces import GetWorkspace
 from amlsdk.records.streams import ByteStream
 from amlsdk.remote import RemoteBackend
+from amlsdk.remote.downloads import stream_of
 from amlsdk.wire import encode_error, encode_reply
 
 URL = "https://aml.example.com"
@@ -270,3 +272,24 @@ def test_a_longer_wait_is_not_taken_for_silence(net, service):
     for wait_s in (0.0, 20.0, 1e9):
         service.send(GetRun(run_id="r", wait_s=wait_s))
     assert [call.request.req_kwargs["timeout"] for call in net.calls] == [(30.0, 30.0), (30.0, 50.0), (30.0, 90.0)]
+
+
+class CutShort:
+    """A response of urllib3 before 2, which says nothing of the bytes that did not come."""
+
+    headers: ClassVar = {"Content-Length": "10"}
+
+    def iter_content(self, _):
+        yield b"half"
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+
+def test_bytes_that_are_missing_are_counted():
+    stream = stream_of(CutShort(), again=CutShort, explain=lambda: None, what="GetBlob")
+    with pytest.raises(Unavailable, match="GetBlob: the reply was cut off .6 bytes are missing.; ask again"):
+        stream.read()

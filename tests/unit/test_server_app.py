@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 
 import pytest
 from serving import WORKSPACE, Answering, ask, raw_connection, serving
@@ -11,7 +12,7 @@ from amlsdk.operations.models import ListModels
 from amlsdk.operations.projects import CreateProject
 from amlsdk.records.pages import Ack, Page
 from amlsdk.records.projects import ProjectRecord
-from amlsdk.server import bodies
+from amlsdk.server import bodies, ending
 from amlsdk.server.app import make_app
 from amlsdk.server.run import ServerThread, serve
 
@@ -152,6 +153,8 @@ def test_what_is_allowed_is_said(server):
         {"Origin": "https://evil.example"},
         {"Origin": "null"},
         {"Origin": "http://localhost:1"},
+        {"Sec_Fetch_Site": "cross-site"},
+        {"Sec_Fetch_Site": "same-site"},
     ],
 )
 def test_other_sites_are_refused(server, service, headers):
@@ -168,8 +171,72 @@ def test_this_machine_may_be_called_by_its_names(server, host):
     assert ask(server, "GET", "/v1/workspace", Host=host, Origin=f"http://{host.lower()}")[0] == 200
 
 
-def test_an_oversized_body_is_refused_before_it_comes(server):
+@pytest.mark.parametrize("site", ["none", "same-origin"])
+def test_a_person_and_a_page_of_the_service_may_ask(server, site):
+    assert ask(server, "GET", "/v1/workspace", Sec_Fetch_Site=site)[0] == 200
+
+
+def test_a_field_has_one_place(server, service):
+    """A query beside a JSON body, and a body beside a query, say nothing: a form of another site can't either."""
+    status, _, answer = ask(server, "POST", "/v1/projects?id=i&name=n")
+    assert (status, answer["message"]) == (400, "CreateProject: id, name are missing")
+    ask(server, "GET", "/v1/models?name=a", json.dumps({"name": "b", "version": 2}), **JSON)
+    assert service.asked[-1] == ListModels(name="a")
+
+
+@pytest.mark.parametrize(
+    ("verb", "path", "headers", "status"),
+    [
+        ("PUT", f"/v1/blobs/{DIGEST}", {"Host": "evil.example"}, 403),
+        ("PUT", "/v1/nothing", BYTES, 404),
+        ("PUT", "/v1/runs/r", BYTES, 405),
+        ("PUT", f"/v1/blobs/{DIGEST}", JSON, 415),
+        ("PUT", f"/v1/blobs/{DIGEST}?a=%ff", BYTES, 400),
+        ("POST", "/v1/runs/r/journals/w?offset=0&digest=d", BYTES, 413),
+    ],
+)
+def test_who_is_refused_while_sending_still_learns_why(server, verb, path, headers, status):
+    """What is on its way is taken for a while: a connection that is closed at once would lose the reply."""
+    found, said, answer = ask(server, verb, path, b"x" * (20 << 20), **headers)
+    assert (found, said["Connection"]) == (status, "close")
+    assert answer["code"] in BY_CODE
+
+
+def test_who_is_refused_while_silent_is_not_waited_for_long(server, monkeypatch):
+    monkeypatch.setattr(ending, "_LINGER_S", 0.05)
+    with raw_connection(server) as connection:
+        connection.sendall(b"PUT /v1/nothing HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nx")
+        assert connection.makefile("rb").read().startswith(b"HTTP/1.1 404 ")
+
+
+@pytest.mark.parametrize("path", ["/v1/projects", f"/v1/blobs/{DIGEST}"])
+def test_a_body_that_does_not_come_is_not_waited_for(server, service, monkeypatch, path):
+    monkeypatch.setattr(bodies, "_SILENCE_S", 0.05)
+    monkeypatch.setattr(ending, "_LINGER_S", 0.05)
+    verb, kind = ("POST", "application/json") if path == "/v1/projects" else ("PUT", "application/octet-stream")
+    before = len(service.asked)
+    with raw_connection(server) as connection:
+        head = f"{verb} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {kind}\r\nContent-Length: 9\r\n\r\n{{"
+        connection.sendall(head.encode())
+        answer = connection.makefile("rb").read()
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert b'"Unavailable"' in answer
+    assert b"nothing of the body came for 0.05 s; send it again" in answer
+    assert len(service.asked) == before
+
+
+def test_large_bodies_wait_on_a_disk(monkeypatch):
+    """Where nothing else is chosen: /tmp is memory on many systems."""
+    for name in ("TMPDIR", "TEMP", "TMP"):
+        monkeypatch.delenv(name, raising=False)
+    assert bodies._spool_folder() == ("/var/tmp" if os.access("/var/tmp", os.W_OK) else None)
+    monkeypatch.setenv("TMPDIR", "/elsewhere")
+    assert bodies._spool_folder() is None
+
+
+def test_an_oversized_body_is_refused_before_it_comes(server, monkeypatch):
     """By the length it names, so that nothing of it is kept."""
+    monkeypatch.setattr(ending, "_LINGER_S", 0.05)
     with raw_connection(server) as connection:
         connection.sendall(
             b"POST /v1/projects HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"

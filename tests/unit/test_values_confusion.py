@@ -32,6 +32,12 @@ def test_every_form_gives_the_same_document(value):
     assert json.loads(confusion_matrix_json(value)) == DOCUMENT
 
 
+@pytest.mark.parametrize("matrix", [MATRIX, np.array(MATRIX), [np.array(row) for row in MATRIX]])
+def test_a_matrix_alone_has_its_places_as_labels(matrix):
+    found = json.loads(confusion_matrix_json(matrix))
+    assert found["data"] == {"class_labels": ["0", "1"], "matrix": MATRIX}
+
+
 def test_labels_become_text_and_shares_stay_floats():
     found = json.loads(confusion_matrix_json(([0, True], [[0.5, 0.5], [0, 1]])))
     assert found["data"] == {"class_labels": ["0", "True"], "matrix": [[0.5, 0.5], [0, 1]]}
@@ -53,6 +59,9 @@ def test_labels_become_text_and_shares_stay_floats():
         ({"data": {"class_labels": LABELS}}, "this mapping has"),
         ("{", "is not JSON"),
         (5, "not int"),
+        ([[1, 2]], "row 0 .* 1 counts, not 2"),
+        ([[1, "a"], [1, 2]], "row 0, column 1 .* not 'a'"),
+        ([1], "row 0 .* not int"),
     ],
 )
 def test_what_is_no_confusion_matrix_is_refused(value, message):

@@ -56,6 +56,12 @@ def test_it_can_be_read_out_and_titles_are_escaped():
     assert "1 points, last 0.25" in sparkline_svg([0], [0.25])
 
 
+def test_a_tall_line_has_its_range_beside_it():
+    svg = sparkline_svg(range(3), [1.0, 4.5, 2.0], width=480, height=96)
+    assert [text.text for text in parsed(svg).iter("{http://www.w3.org/2000/svg}text")] == ["4.5", "1"]
+    assert max(x for x, _ in places(svg)) < 480 - 80
+
+
 @pytest.mark.parametrize("values", [[], [math.nan], [1.0], [2.0, 2.0], [1.7e308, -1.7e308]])
 def test_odd_series_are_drawn_inside_the_frame(values):
     for x, y in places(sparkline_svg(range(len(values)), values, width=100, height=20)):
@@ -99,6 +105,14 @@ def test_columns_that_do_not_fit_are_counted():
     assert shown + int(count[1]) == 50
 
 
+@pytest.mark.parametrize("width", [20, 50, 80])
+def test_a_column_that_is_wanted_whole_is_neither_cut_nor_left_out(width):
+    row = ["x" * 30, 1.5, "01m881t78wtq0yppcgdswtyp6n", "y" * 30]
+    text = table_text(["name", "loss", "id", "note"], [row], width, whole=("id",))
+    assert row[2] in text
+    assert all(len(line) <= max(width, len(row[2]) + 10) for line in text.splitlines())
+
+
 def test_wide_characters_are_cut_by_their_width():
     assert table_text(["n"], [["日本語日本語"]], 7).splitlines()[2] == "日本語…"
 
@@ -110,6 +124,19 @@ def test_a_table_as_html_is_escaped_and_shows_lines():
     assert [one.text for one in root.iter("th")] == ["<n>", "v"]
     assert len(list(root.iter("{http://www.w3.org/2000/svg}svg"))) == 1
     assert "text-align:right" in markup
+
+
+def test_a_long_cell_of_html_is_cut_and_told_whole_in_its_title():
+    markup = table_html(["note"], [["<" * 100]])
+    (cell,) = parsed(markup).iter("td")
+    assert cell.attrib["title"] == "<" * 100
+    assert cell.text == "<" * 39 + "…"
+
+
+def test_tables_of_html_take_colours_from_the_page():
+    markup = table_html(["name", "loss"], [["a", 0.5]])
+    assert not re.search("#[0-9a-f]{3}|background|rgb", markup)
+    assert 'style="overflow-x:auto"' in markup
 
 
 def test_cells():
