@@ -70,8 +70,8 @@ def _keep_files(outputs: Path, files: dict[str, bool], store: Store, journal: Jo
         stored = store.put_files([outputs / path for path in paths[begin : begin + _GROUP]])
         for path in paths[begin : begin + _GROUP]:
             if outputs / path in stored:
-                digest, size = stored[outputs / path]
-                _log(journal, path, digest, size, "executable" if files[path] else "file")
+                kept = stored[outputs / path]
+                _log(journal, path, kept.digest, kept.size_bytes, "executable" if files[path] else "file")
 
 
 def _keep_links(links: dict[str, str], store: Store, journal: JournalWriter) -> None:
@@ -88,10 +88,11 @@ def _log(journal: JournalWriter, path: str, digest: str, size_bytes: int, mode: 
 
 def _look(outputs: Path) -> _Found:
     found = _Found()
-    if outputs.is_symlink():
-        # A script may have put a link in place of the folder; where that leads is not the run's.
-        found.skipped.append(f"outputs -> {outputs.readlink()} (a link)")
-        return found
+    for place in (outputs.parent, outputs):
+        if place.is_symlink():
+            # A script may have put a link in place of the folder; where that leads is not the run's.
+            found.skipped.append(f"{place.name} -> {place.readlink()} (a link)")
+            return found
     waiting = [""] if outputs.is_dir() else []
     while waiting:
         prefix = waiting.pop()

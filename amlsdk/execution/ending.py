@@ -35,6 +35,9 @@ def end_of(status: ExitStatus, output: Path) -> End:
 
 def tail(output: Path) -> str:
     """Return the last lines of an output, at most 2 KiB; from the last traceback on, where it has one there."""
+    if not output.is_file():
+        # A script may have put a pipe in its place, whose opening would wait for ever.
+        return ""
     try:
         with output.open("rb") as file:
             size = file.seek(0, 2)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import shutil
 from pathlib import Path
 
 from amlsdk.errors import AmlError
@@ -13,12 +12,14 @@ from amlsdk.execution.handover import Handover
 from amlsdk.execution.starting import Started
 from amlsdk.execution.strays import find_strays
 from amlsdk.execution.targets.base import ExitStatus
+from amlsdk.filesets.removing import remove_tree
 from amlsdk.journal.writer import JournalWriter
 
 __all__ = ["finish"]
 
 _LOGGER = logging.getLogger("amlsdk")
 _NAMED = 20
+_LONGEST_NAME = 200
 
 
 def finish(handover: Handover, started: Started, store: Store, exit_status: ExitStatus) -> str | None:
@@ -29,7 +30,7 @@ def finish(handover: Handover, started: Started, store: Store, exit_status: Exit
         if exit_status.left:
             journal.note(f"still running when the script had ended, and ended: {'; '.join(exit_status.left)}")
         unkept = collect_outputs(work.folder, store, journal)
-        found = find_strays(work.folder, started.tree, since_ns=started.since_ns)
+        found = find_strays(work.folder, started.tree, since_ns=started.since_ns, begun_ns=started.begun_ns)
         if found:
             _tell(found, work.folder, work.output, journal)
         # Before anything is removed: only now it is sure that the files are known to belong to the run.
@@ -39,7 +40,7 @@ def finish(handover: Handover, started: Started, store: Store, exit_status: Exit
         with contextlib.suppress(AmlError):
             journal.close()
         return _problem(str(error), work.folder)
-    shutil.rmtree(handover.folder / "inputs", ignore_errors=True)
+    remove_tree(handover.folder / "inputs")
     if unkept:
         return _problem("; ".join(unkept[:_NAMED]), work.folder)
     _tidy(work.folder, found)
@@ -48,10 +49,10 @@ def finish(handover: Handover, started: Started, store: Store, exit_status: Exit
 
 def _tidy(folder: Path, found: list[str]) -> None:
     if not found:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_tree(folder)
     elif not any(path.startswith("outputs/") for path in found):
         # The outputs are kept elsewhere by now; what lies beside them is kept nowhere else.
-        shutil.rmtree(folder / "outputs", ignore_errors=True)
+        remove_tree(folder / "outputs")
 
 
 def _problem(reason: str, folder: Path) -> str:
@@ -63,12 +64,25 @@ def _tell(found: list[str], folder: Path, output: Path, journal: JournalWriter) 
     files = "1 file was" if len(found) == 1 else f"{len(found)} files were"
     text = (
         f"{files} written outside of outputs/ and not kept with the run: "
-        f"{', '.join(found[:_NAMED])}{more}; still in {folder}"
+        f"{', '.join(map(_shown, found[:_NAMED]))}{more}; still in {folder}"
     )
     journal.note(text)
+    # The note is kept with the run; what the script printed may be gone, or on a disk that is full.
+    with contextlib.suppress(OSError):
+        if output.is_file():
+            _print(output, text)
+
+
+def _print(output: Path, text: str) -> None:
     with output.open("rb+") as file:
         end = file.seek(0, 2)
         file.seek(max(0, end - 1))
         on_a_line = file.read(1) in (b"", b"\n")
     with output.open("ab") as file:
         file.write((b"" if on_a_line else b"\n") + f"amlsdk: {text}\n".encode(errors="replace"))
+
+
+def _shown(path: str) -> str:
+    """Return a path as one line that does nothing to a terminal."""
+    plain = path if path.isprintable() else repr(path)[1:-1]
+    return plain if len(plain) <= _LONGEST_NAME else f"...{plain[-_LONGEST_NAME:]}"

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 import attrs
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["ProcessTree", "children_of_this_process", "marked"]
 
 _PAUSE_S = 0.02
+_LONGEST_DESCRIPTION = 200
 _SUPERVISOR = ["-m", "amlsdk.execution"]
 _MARK = "AMLSDK_RUN_ID"
 
@@ -154,9 +156,12 @@ def _runs(process: Process) -> bool:
 
 
 def _described(process: Process) -> str:
+    """Name a process by its program and script; other arguments may be secrets, or code."""
     import psutil
 
     try:
-        return f"{process.pid} {' '.join(process.cmdline())[:200]}"
+        words = process.cmdline()[:2]
     except psutil.Error:
-        return str(process.pid)
+        words = []
+    names = [PurePath(word).name for word in words if not word.startswith("-")]
+    return " ".join([str(process.pid), *names])[:_LONGEST_DESCRIPTION]

@@ -6,7 +6,6 @@ import datetime as dt
 import json
 import logging
 import os
-import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +20,7 @@ from amlsdk.execution.preparing import prepare
 from amlsdk.execution.targets.base import Execution, Work
 from amlsdk.filesets.blobs import Blobs
 from amlsdk.filesets.listing import load_record
+from amlsdk.filesets.removing import remove_tree
 from amlsdk.records.filesets import FileSetRecord
 
 __all__ = ["NotStarted", "Started", "enter", "start"]
@@ -35,7 +35,8 @@ class Started:
     Args:
         at: When it was started.
         at_s: The same, by the monotonic clock.
-        since_ns: A moment before, by the clock of the file system: what changed later, the script changed.
+        begun_ns: When its folder began to be written, by the system's clock.
+        since_ns: When that was done: what changed later, the script changed.
         tree: The snapshot.
         work: What it works on.
         execution: The script.
@@ -43,6 +44,7 @@ class Started:
 
     at: dt.datetime
     at_s: float
+    begun_ns: int
     since_ns: int
     tree: FileSetRecord
     work: Work
@@ -80,6 +82,7 @@ def start(handover: Handover, store: Blobs, *, is_unwanted: Callable[[], bool]) 
     """
     try:
         tree = load_record(handover.job.snapshot, store)
+        begun_ns = time.time_ns()
         work = prepare(handover, tree, store)
         if is_unwanted():
             _tidy(handover.folder)
@@ -91,14 +94,22 @@ def start(handover: Handover, store: Blobs, *, is_unwanted: Callable[[], bool]) 
         # Nothing of the run's own is lost: the script has not begun.
         _tidy(handover.folder)
         return NotStarted(f"it could not be started: {error}")
-    started = Started(at=now(), at_s=time.monotonic(), since_ns=since_ns, tree=tree, work=work, execution=execution)
+    started = Started(
+        at=now(),
+        at_s=time.monotonic(),
+        begun_ns=begun_ns,
+        since_ns=since_ns,
+        tree=tree,
+        work=work,
+        execution=execution,
+    )
     _note_processes(handover.folder, execution)
     return started
 
 
 def _tidy(folder: Path) -> None:
-    shutil.rmtree(folder / "work", ignore_errors=True)
-    shutil.rmtree(folder / "inputs", ignore_errors=True)
+    remove_tree(folder / "work")
+    remove_tree(folder / "inputs")
 
 
 def _note_processes(folder: Path, execution: Execution) -> None:

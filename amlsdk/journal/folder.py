@@ -40,11 +40,13 @@ def outstanding(folder: Path, run_id: str | None = None) -> list[JournalFile]:
     """Return the journals of a folder, or of one run in it, by name; none where there is no folder."""
     try:
         with os.scandir(folder) as entries:
-            names = sorted(entry.name for entry in entries if run_id is None or entry.name.startswith(run_id))
+            # Opening a pipe would wait for ever, and a link may lead to anything: journals are regular files.
+            found = [entry.name for entry in entries if entry.is_file(follow_symlinks=False)]
     except FileNotFoundError:
         return []
-    found = (JournalFile.at(folder / name) for name in names)
-    return [file for file in found if file is not None and run_id in (None, file.run_id)]
+    names = sorted(name for name in found if run_id is None or name.startswith(run_id))
+    files = (JournalFile.at(folder / name) for name in names)
+    return [file for file in files if file is not None and run_id in (None, file.run_id)]
 
 
 def read_from(path: Path, offset: int, limit: int) -> bytes:

@@ -127,6 +127,11 @@ class JournalWriter:
             lines.append(head + b',"c":%d}\n' % crc32(head))
         self._append(b"".join(lines))
 
+    def count_on(self, last_steps: Mapping[str, int]) -> None:
+        """Let the steps of metrics go on after these, where they are not given: of a run that is resumed."""
+        for name, step in last_steps.items():
+            self._meet(name).next_step = steps_from(name, step + 1)
+
     def param(self, name: str, text: str) -> None:
         """Log a parameter as text.
 

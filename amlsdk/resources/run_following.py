@@ -21,6 +21,10 @@ __all__ = ["RunFollowing"]
 
 _LOOK_S = 0.5
 _RELAUNCH_S = 5.0
+_READ_BYTES = 1 << 20
+_LONGEST_LINE = 1 << 20
+# Bytes of UTF-8 that go on with a character.
+_CONTINUING = range(0x80, 0xC0)
 
 
 class RunFollowing:
@@ -57,7 +61,7 @@ class RunFollowing:
         _check_timeout(timeout_s)
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         stream = None if show_output is False else sys.stdout if show_output is True else show_output
-        with Progress(stream) as progress:
+        with Progress(stream, passing=self._client.config.progress) as progress:
             record = self._follow(deadline, progress)
         self._known = record
         if record.status not in ENDED:
@@ -78,11 +82,10 @@ class RunFollowing:
             record, content = self._look(after, left, wanted=progress.shows)
             progress.show(record, content)
             after += len(content)
-            if not content and (record.status in ENDED or (deadline is not None and time.monotonic() >= deadline)):
+            # A run that goes on printing has always more to show, so only its end waits for the last of it.
+            if not content if record.status in ENDED else deadline is not None and time.monotonic() >= deadline:
                 return record
-            if record.status == RunStatus.QUEUED and time.monotonic() - launched > _RELAUNCH_S:
-                launched = time.monotonic()
-                self._launch_again(record)
+            launched = self._launch_again(record, launched)
 
     def _look(self, after: int, wait_s: float, *, wanted: bool) -> tuple[RunRecord, bytes]:
         if not wanted:
@@ -91,31 +94,39 @@ class RunFollowing:
         pause = 0.0 if record.status in ENDED else wait_s
         return record, self._client.send(ReadOutput(run_id=self.id, after=after, wait_s=pause)).read()
 
-    def _launch_again(self, record: RunRecord) -> None:
-        # Supervisors take queued runs one after the other; should the last one have died, begin another.
+    def _launch_again(self, record: RunRecord, launched: float) -> float:
+        """Begin another supervisor for a run that waits for long; return when that was last done."""
+        if record.status != RunStatus.QUEUED or time.monotonic() - launched <= _RELAUNCH_S:
+            return launched
+        # Supervisors take queued runs one after the other, and the last one may have died.
         from amlsdk.resources.launching import launch
 
-        if record.job is not None:
-            launch(self._client, record)
+        launch(self._client, record)
+        return time.monotonic()
 
     def logs(self, *, follow: bool = False) -> Iterator[str]:
-        """Iterate over the lines of the run's output.
+        """Iterate over the lines of the run's output, as text; bytes that are not UTF-8 become U+FFFD.
+
+        A line of more than 1 MiB comes in parts of about that size, so that no output fills the memory.
 
         Args:
-            follow: Go on until the run ends; each look waits at most half a second.
+            follow: Go on until the run ends; each look waits at most half a second. Otherwise what is there by now.
         """
-        after, rest = 0, b""
+        after, launched, lines = 0, time.monotonic(), _Lines()
         while True:
             record = self._client.send(GetRun(run_id=self.id))
-            pause = _LOOK_S if follow and record.status not in ENDED else 0.0
-            content = self._client.send(ReadOutput(run_id=self.id, after=after, wait_s=pause)).read()
+            goes_on = follow and record.status not in ENDED
+            request = ReadOutput(
+                run_id=self.id, after=after, limit_bytes=_READ_BYTES, wait_s=_LOOK_S if goes_on else 0.0
+            )
+            content = self._client.send(request).read()
             after += len(content)
-            *lines, rest = (rest + content).split(b"\n")
-            yield from (line.decode(errors="replace") for line in lines)
-            if not content and (not follow or record.status in ENDED):
+            yield from lines.take(content)
+            if len(content) < _READ_BYTES and not goes_on:
                 break
-        if rest:
-            yield rest.decode(errors="replace")
+            if goes_on:
+                launched = self._launch_again(record, launched)
+        yield from lines.rest()
 
     def cancel(self) -> None:
         """Ask that the run be cancelled; its whole process tree is ended, politely first. An ended run stays as it is.
@@ -124,6 +135,41 @@ class RunFollowing:
             InvalidArgument: It is an interactive run of a living process.
         """
         self._known = self._client.send(CancelRun(run_id=self.id))
+
+
+class _Lines:
+    """Bytes as they come, cut into lines; never more than the longest one and a read are held."""
+
+    def __init__(self) -> None:
+        self._begun = b""
+
+    def take(self, content: bytes) -> Iterator[str]:
+        """Yield the lines that end in these bytes, and parts of one that is too long to wait for its end."""
+        *whole, last = (self._begun + content).split(b"\n")
+        for line in whole:
+            yield from (part.decode(errors="replace") for part in _parts(line))
+        *parts, self._begun = _parts(last)
+        yield from (part.decode(errors="replace") for part in parts)
+
+    def rest(self) -> Iterator[str]:
+        """Yield the last line, where it has no end."""
+        if self._begun:
+            yield self._begun.decode(errors="replace")
+
+
+def _parts(line: bytes) -> Iterator[bytes]:
+    begin = 0
+    while len(line) - begin > _LONGEST_LINE:
+        end = _character_at(line, begin + _LONGEST_LINE)
+        yield line[begin:end]
+        begin = end
+    yield line[begin:]
+
+
+def _character_at(line: bytes, at: int) -> int:
+    """Return where the UTF-8 character begins that a byte belongs to; the byte itself where it is part of none."""
+    starts = (place for place in range(at, at - 4, -1) if line[place] not in _CONTINUING)
+    return next(starts, at)
 
 
 def _check_timeout(timeout_s: float | None) -> None:

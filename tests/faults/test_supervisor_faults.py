@@ -22,10 +22,8 @@ print(experiment.submit("train.py").id, flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """
 WORKING = """
-import os, pathlib, time
-from amlsdk.journal.writer import JournalWriter
-journal = JournalWriter(pathlib.Path(os.environ["AMLSDK_JOURNALS"]), os.environ["AMLSDK_RUN_ID"])
-journal.metric("loss", 0.25)
+import os, pathlib, time, amlsdk
+amlsdk.Run.current().log("loss", 0.25)
 pathlib.Path("outputs/so-far").write_text("half")
 print("working")
 child = os.fork()
@@ -102,12 +100,15 @@ def is_alive(pid):
         return False
 
 
-def test_a_run_outlives_the_process_that_submitted_it(workspace, experiment, project):
+def test_a_run_outlives_the_process_that_submitted_it(workspace, experiment, project, tmp_path):
     assert experiment.name == "e"
-    (project / "train.py").write_text("import time\ntime.sleep(0.5)\nprint('done')\n")
+    (project / "train.py").write_text(
+        f"import os, time\nwhile not os.path.exists({str(tmp_path / 'go')!r}): time.sleep(0.01)\nprint('done')\n"
+    )
     command = [sys.executable, "-c", SUBMIT, workspace.location]
     done = subprocess.run(command, capture_output=True, text=True, check=False, start_new_session=True)
     assert done.returncode == -signal.SIGKILL, done.stderr
+    (tmp_path / "go").touch()
     run = ended(workspace.runs.get(done.stdout.strip()))
     assert (run.status, list(run.logs())) == ("Completed", ["done"])
 
