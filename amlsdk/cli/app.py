@@ -1,16 +1,17 @@
-"""The command itself: its groups, and how errors and Ctrl-C look."""
+"""The command itself: its groups, and how errors, warnings and Ctrl-C look."""
 
 from __future__ import annotations
 
+import logging
 import sys
 from typing import Any
 
 import click
 
 import amlsdk
-from amlsdk.errors import AmlError
+from amlsdk.errors import AmlError, NotFound
 
-__all__ = ["aml", "main"]
+__all__ = ["Connection", "add_commands", "aml", "main"]
 
 _INTERRUPTED = 130
 
@@ -23,10 +24,26 @@ class Connection:
         self._workspace: amlsdk.Workspace | None = None
 
     def open(self, *, create: bool = False) -> amlsdk.Workspace:
-        """Return the workspace; only commands that make something make a missing one."""
+        """Return the workspace; only commands that make something make a missing one.
+
+        Raises:
+            NotFound: There is none, and none is to be made.
+        """
         if self._workspace is None:
-            self._workspace = amlsdk.connect(self._location, create=create)
+            try:
+                self._workspace = amlsdk.connect(self._location, create=create)
+            except NotFound as error:
+                raise NotFound(self._missing()) from error
         return self._workspace
+
+    def _missing(self) -> str:
+        from amlsdk.resources.connecting import find_location
+
+        place = self._location or find_location()
+        return (
+            f"there is no workspace in {place!r}: -w FOLDER|URL or AMLSDK_WORKSPACE names one, "
+            "`aml submit` and `aml project create` make one"
+        )
 
     def close(self) -> None:
         """Close what was opened."""
@@ -41,15 +58,21 @@ class Connection:
     metavar="FOLDER|URL",
     help="The workspace. Default: AMLSDK_WORKSPACE, the nearest aml_config/workspace.json, then ~/.amlsdk.",
 )
+@click.option("-v", "--verbose", is_flag=True, help="Say more of what is done, on standard error.")
 @click.version_option(package_name="amlsdk", prog_name="aml")
 @click.pass_context
-def aml(context: click.Context, workspace: str | None) -> None:
-    """Track, run and register models."""
+def aml(context: click.Context, workspace: str | None, verbose: bool) -> None:
+    """Track, run and register models.
+
+    Every command exits with 0, with 1 after an error, and with 2 where it was not understood.
+    """
+    logging.getLogger("amlsdk").setLevel(logging.INFO if verbose else logging.WARNING)
     context.obj = Connection(workspace)
     context.call_on_close(context.obj.close)
 
 
-def _add_commands() -> None:
+def add_commands() -> None:
+    """Give `aml` its commands; each file of them is imported only now."""
     from amlsdk.cli.experiments import experiment
     from amlsdk.cli.models import model
     from amlsdk.cli.projects import project
@@ -61,9 +84,19 @@ def _add_commands() -> None:
         aml.add_command(command)
 
 
+class _OnStandardError(logging.Handler):
+    """Shows what the library has to say: a library is silent, a command is not."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one message."""
+        click.echo(f"{record.levelname.lower()}: {record.getMessage()}", err=True)
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run the command; an error is one line on standard error and exit code 1."""
-    _add_commands()
+    add_commands()
+    handler = _OnStandardError()
+    logging.getLogger("amlsdk").addHandler(handler)
     try:
         code: Any = aml.main(args=arguments, standalone_mode=False)
     except click.ClickException as error:
@@ -75,8 +108,6 @@ def main(arguments: list[str] | None = None) -> None:
     except AmlError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(1)
-    except BrokenPipeError:
-        # `aml run list | head` has seen enough; the interpreter must not complain when it flushes.
-        sys.stdout = None
-        sys.exit(0)
+    finally:
+        logging.getLogger("amlsdk").removeHandler(handler)
     sys.exit(code if isinstance(code, int) else 0)

@@ -29,17 +29,19 @@ def list_experiments(connection: Connection, project: str | None, as_json: bool)
         show_json(records)
         return
     rows = [[names.get(r.project_id, ""), r.name, r.created_at, r.id] for r in records]
-    show_table(["project", "name", "created", "id"], rows)
+    show_table(["project", "name", "created", "id"], rows, empty="no experiments")
 
 
 @experiment.command("delete")
 @click.argument("name")
 @click.option("--project", help="Its project, where several have one of this name.")
 @click.confirmation_option(prompt="Delete the experiment with all its runs?")
+@json_option
 @click.pass_obj
-def delete_experiment(connection: Connection, name: str, project: str | None) -> None:
+def delete_experiment(connection: Connection, name: str, project: str | None, as_json: bool) -> None:
     """Delete an experiment with its runs."""
     workspace = connection.open()
     found = workspace.projects.get(project).experiments if project else workspace.experiments
-    found.get(name).delete()
-    click.echo(f"deleted {name}")
+    one = found.get(name)
+    one.delete()
+    show_json({"deleted": one.id}) if as_json else click.echo(f"deleted {name}")

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import click
 
+import amlsdk
 from amlsdk.cli.app import Connection
+from amlsdk.cli.options import pairs
 from amlsdk.cli.output import json_option, show_json, show_pairs, show_table
+from amlsdk.records.models import ModelRecord
 
 __all__ = ["model"]
 
@@ -32,15 +37,17 @@ def list_models(connection: Connection, name: str | None, as_json: bool) -> None
         [r.name, r.version, r.format, ", ".join(r.aliases), r.algorithm.get("class"), r.created_at, r.run_id]
         for r in records
     ]
-    show_table(["name", "version", "format", "aliases", "algorithm", "created", "run"], rows)
+    columns = ["name", "version", "format", "aliases", "algorithm", "created", "run"]
+    show_table(columns, rows, empty="no models", whole=("name", "version"))
 
 
 @model.command("register")
 @click.argument("name")
 @click.argument("path")
 @click.option("--run", "run_id", help="The run whose output PATH is.")
-@click.option("--description", default="")
-@click.option("--alias", "aliases", multiple=True)
+@click.option("--description", default="", help="Free text.")
+@click.option("--tag", "tags", multiple=True, callback=pairs, metavar="NAME=VALUE", help="A tag; again for more.")
+@click.option("--alias", "aliases", multiple=True, help="A name that shall point at this version; again for more.")
 @json_option
 @click.pass_obj
 def register_model(
@@ -49,15 +56,17 @@ def register_model(
     path: str,
     run_id: str | None,
     description: str,
+    tags: dict[str, str],
     aliases: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Register a file or folder as the next version of a model."""
-    workspace = connection.open(create=True)
-    if run_id is None:
-        made = workspace.models.create(name, path, description=description, aliases=aliases)
-    else:
-        made = workspace.runs.get(run_id).register_model(name, path, description=description, aliases=aliases)
+    """Register a file or folder as the next version of a model.
+
+    PATH is on this machine; with --run it is among that run's outputs.
+    """
+    workspace = connection.open(create=run_id is None)
+    register = workspace.models.create if run_id is None else workspace.runs.get(run_id).register_model
+    made = register(name, path, description=description, tags=tags, aliases=aliases)
     show_json(made.record) if as_json else click.echo(repr(made)[1:-1])
 
 
@@ -69,7 +78,7 @@ def register_model(
 @click.pass_obj
 def show_model(connection: Connection, name: str, version: int | None, alias: str | None, as_json: bool) -> None:
     """Show a version of a model."""
-    found = connection.open().models.get(name, version, alias=alias)
+    found = _found(connection, name, version, alias)
     record = found.record
     if as_json:
         show_json(record)
@@ -85,10 +94,27 @@ def show_model(connection: Connection, name: str, version: int | None, alias: st
         "run": record.run_id,
         "aliases": ", ".join(record.aliases),
         "created": record.created_at,
+        "user": record.user,
+        "same as version": record.same_as,
+        "description": record.description,
     }
+    facts = {key: value for key, value in facts.items() if value not in (None, "")}
+    facts |= {f"hyperparameters.{key}": value for key, value in _hyperparameters(record).items()}
     facts |= {f"tags.{key}": value for key, value in sorted(record.tags.items())}
     show_pairs(facts)
+    click.echo("files")
     show_table(["path", "size_bytes"], [[file.path, file.size_bytes] for file in found.files])
+
+
+def _hyperparameters(record: ModelRecord) -> dict[str, object]:
+    found = record.algorithm.get("hyperparameters")
+    return dict(sorted(found.items())) if isinstance(found, Mapping) else {}
+
+
+def _found(connection: Connection, name: str, version: int | None, alias: str | None) -> amlsdk.Model:
+    if version is not None and alias is not None:
+        raise click.UsageError("--version and --alias name one version each; give one of them")
+    return connection.open().models.get(name, version, alias=alias)
 
 
 @model.command("alias")
@@ -96,13 +122,20 @@ def show_model(connection: Connection, name: str, version: int | None, alias: st
 @click.argument("alias_name", metavar="ALIAS")
 @_version
 @click.option("--remove", is_flag=True, help="Take the alias away.")
+@json_option
 @click.pass_obj
-def set_alias(connection: Connection, name: str, alias_name: str, version: int | None, remove: bool) -> None:
+def set_alias(
+    connection: Connection, name: str, alias_name: str, version: int | None, remove: bool, as_json: bool
+) -> None:
     """Let an alias point at a version."""
     models = connection.open().models
     found = models.get(name, alias=alias_name) if remove else models.get(name, version)
     found = found.remove_alias(alias_name) if remove else found.set_alias(alias_name)
-    click.echo(repr(found)[1:-1])
+    if as_json:
+        show_json(found.record)
+        return
+    removed = "is no alias" if remove else "is an alias"
+    click.echo(f"{alias_name} {removed} of {found.name} version {found.version}")
 
 
 @model.command("download")
@@ -116,15 +149,18 @@ def download_model(
     connection: Connection, name: str, folder: str, version: int | None, alias: str | None, overwrite: bool
 ) -> None:
     """Write a model's files into a folder."""
-    click.echo(connection.open().models.get(name, version, alias=alias).download(folder, overwrite=overwrite))
+    found = _found(connection, name, version, alias)
+    click.echo(f"{found.name} version {found.version} is in {found.download(folder, overwrite=overwrite)}")
 
 
 @model.command("delete")
 @click.argument("name")
-@click.option("--version", type=click.IntRange(1), required=True)
+@click.option("--version", type=click.IntRange(1), required=True, help="Its number; there is no default.")
 @click.confirmation_option(prompt="Delete this version?")
+@json_option
 @click.pass_obj
-def delete_model(connection: Connection, name: str, version: int) -> None:
+def delete_model(connection: Connection, name: str, version: int, as_json: bool) -> None:
     """Delete a version of a model."""
-    connection.open().models.delete(name, version)
-    click.echo(f"deleted {name} version {version}")
+    found = connection.open().models.get(name, version)
+    found.delete()
+    show_json({"deleted": found.id}) if as_json else click.echo(f"deleted {name} version {version}")

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import shutil
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import attrs
 import click
 import orjson
-from rich.console import Console
-from rich.table import Table
+
+from amlsdk.resources.values.text_views import cell_text, table_text
 
 __all__ = ["json_option", "show_json", "show_pairs", "show_table", "shown_time"]
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+_UNLIMITED = 1_000_000
 
 
 def show_json(value: Any) -> None:
@@ -23,29 +27,37 @@ def show_json(value: Any) -> None:
     click.echo(orjson.dumps(_plain(value), option=orjson.OPT_INDENT_2).decode())
 
 
-def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print rows; where there is no terminal, no cell is cut."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    count = 0
-    for row in rows:
-        table.add_row(*(_cell(value) for value in row))
-        count += 1
-    if count == 0:
-        click.echo("nothing")
+def show_table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    empty: str = "nothing",
+    whole: Sequence[str] = ("id",),
+) -> None:
+    """Print rows; a terminal's width is kept to, and where there is no terminal, no cell is cut.
+
+    Args:
+        columns: Their names.
+        rows: A value for each.
+        empty: What is printed where there are none.
+        whole: Columns that are never cut, since they are copied into the next command.
+    """
+    shown = [[shown_time(value) if isinstance(value, dt.datetime) else value for value in row] for row in rows]
+    if not shown:
+        click.echo(empty)
         return
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=10_000)  # a width given to print never exceeds the console's own
-    console.print(table, no_wrap=not console.is_terminal)
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else _UNLIMITED
+    click.echo(table_text(columns, shown, width, whole=whole))
 
 
 def show_pairs(pairs: Mapping[str, object]) -> None:
-    """Print names and values, a line each."""
+    """Print names and values, a line each; further lines of a value stand below it."""
     width = max(map(len, pairs), default=0)
     for name, value in pairs.items():
-        click.echo(f"{name:<{width}}  {_text(value)}")
+        first, *others = _lines(value)
+        click.echo(f"{name:<{width}}  {first}".rstrip())
+        for line in others:
+            click.echo(f"{'':<{width}}  {line}".rstrip())
 
 
 def shown_time(time: dt.datetime | None) -> str:
@@ -53,20 +65,13 @@ def shown_time(time: dt.datetime | None) -> str:
     return "" if time is None else time.astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _cell(value: object) -> Any:
-    from rich.text import Text
-
-    return Text(_text(value))  # what a user named a run is never read as markup
-
-
-def _text(value: object) -> str:
-    if value is None:
-        return ""
+def _lines(value: object) -> list[str]:
     if isinstance(value, dt.datetime):
-        return shown_time(value)
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    return str(value)
+        return [shown_time(value)]
+    if isinstance(value, str):
+        # What a script wrote into an error must not steer the terminal.
+        return [cell_text(line) for line in value.splitlines()] or [""]
+    return [cell_text(value)]
 
 
 def _plain(value: Any) -> Any:

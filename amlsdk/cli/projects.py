@@ -24,7 +24,8 @@ def list_projects(connection: Connection, as_json: bool) -> None:
     if as_json:
         show_json(records)
         return
-    show_table(["name", "folder", "created", "id"], [[r.name, r.folder, r.created_at, r.id] for r in records])
+    rows = [[r.name, r.folder, r.created_at, r.id] for r in records]
+    show_table(["name", "folder", "created", "id"], rows, empty="no projects")
 
 
 @project.command("create")
@@ -45,18 +46,26 @@ def create_project(connection: Connection, name: str, folder: str, description: 
 @click.pass_obj
 def show_project(connection: Connection, name: str, as_json: bool) -> None:
     """Show one project."""
-    record = connection.open().projects.get(name).record
+    found = connection.open().projects.get(name)
+    record = found.record
     if as_json:
         show_json(record)
         return
-    show_pairs({"name": record.name, "id": record.id, "folder": record.folder, "created": record.created_at})
+    facts = {"name": record.name, "id": record.id, "folder": record.folder, "created": record.created_at}
+    if record.description:
+        facts["description"] = record.description
+    show_pairs(facts)
+    rows = [[each.name, each.created_at, each.id] for each in found.experiments]
+    show_table(["experiment", "created", "id"], rows, empty="no experiments")
 
 
 @project.command("delete")
 @click.argument("name")
 @click.confirmation_option(prompt="Delete the project with all its experiments and runs?")
+@json_option
 @click.pass_obj
-def delete_project(connection: Connection, name: str) -> None:
+def delete_project(connection: Connection, name: str, as_json: bool) -> None:
     """Delete a project with its experiments and runs."""
-    connection.open().projects.get(name).delete()
-    click.echo(f"deleted {name}")
+    found = connection.open().projects.get(name)
+    found.delete()
+    show_json({"deleted": found.id}) if as_json else click.echo(f"deleted {name}")

@@ -1,18 +1,18 @@
-"""`aml run`."""
+"""`aml run`: found, followed, cancelled, run again, written out, deleted."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
-import amlsdk
 from amlsdk.cli.app import Connection
-from amlsdk.cli.output import json_option, show_json, show_pairs, show_table
+from amlsdk.cli.following import run_to_end
+from amlsdk.cli.options import pairs
+from amlsdk.cli.output import json_option, show_json, show_table
+from amlsdk.cli.showing import compare_runs, show_run
+from amlsdk.errors import InvalidArgument
+from amlsdk.resources.views import runs_table
 
 __all__ = ["run"]
-
-_METRICS = 6
 
 
 @click.group()
@@ -25,7 +25,7 @@ def run() -> None:
 @click.option("--project", help="Only those of this project.")
 @click.option("--filter", "condition", help="Like \"metrics.loss < 0.3 and status = 'Completed'\".")
 @click.option("--order-by", help='Like "metrics.loss asc".')
-@click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
+@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="At most so many runs.")
 @json_option
 @click.pass_obj
 def list_runs(
@@ -49,46 +49,8 @@ def list_runs(
     if as_json:
         show_json(records)
         return
-    metrics = list(dict.fromkeys(name for record in records for name in sorted(record.metrics)))[:_METRICS]
-    rows = [
-        [r.id, r.name, r.status, r.started_at, *(r.metrics[m].last if m in r.metrics else None for m in metrics)]
-        for r in records
-    ]
-    show_table(["id", "name", "status", "started", *metrics], rows)
-
-
-@run.command("show")
-@click.argument("run_id", metavar="RUN")
-@json_option
-@click.pass_obj
-def show_run(connection: Connection, run_id: str, as_json: bool) -> None:
-    """Show one run: states, params, metrics, tags, files."""
-    found = connection.open().runs.get(run_id)
-    files = found.files.list()
-    if as_json:
-        show_json({"run": found.record, "files": files, "context": found.context})
-        return
-    show_pairs(_facts(found))
-    for state in found.states:
-        click.echo(f"  {state.at.astimezone():%Y-%m-%d %H:%M:%S}  {state.status}  {state.reason or ''}".rstrip())
-    if files:
-        click.echo("files")
-        show_table(["path", "size_bytes"], [[file.path, file.size_bytes] for file in files])
-
-
-def _facts(found: amlsdk.Run) -> dict[str, Any]:
-    record = found.record
-    facts: dict[str, Any] = {"id": record.id, "name": record.name, "status": record.status}
-    if record.error:
-        facts["error"] = record.error
-    facts |= {"started": record.started_at, "ended": record.ended_at, "user": record.user}
-    if record.job is not None:
-        facts |= {"script": " ".join([record.job.script, *record.job.arguments]), "target": record.job.target}
-        facts |= {"snapshot": record.job.snapshot}
-    facts |= {f"params.{name}": value for name, value in sorted(record.params.items())}
-    facts |= {f"metrics.{name}": value.last for name, value in sorted(record.metrics.items())}
-    facts |= {f"tags.{name}": value for name, value in sorted(record.tags.items())}
-    return facts
+    columns, rows = runs_table(records)
+    show_table(["id", *columns], [[r.id, *row] for r, row in zip(records, rows, strict=True)], empty="no runs")
 
 
 @run.command("logs")
@@ -96,70 +58,109 @@ def _facts(found: amlsdk.Run) -> dict[str, Any]:
 @click.option("-f", "--follow", is_flag=True, help="Go on until the run ends.")
 @click.pass_obj
 def show_logs(connection: Connection, run_id: str, follow: bool) -> None:
-    """Print a run's output."""
+    """Print a run's output; that of an interactive run stayed in its own terminal."""
     for line in connection.open().runs.get(run_id).logs(follow=follow):
         click.echo(line)
 
 
-@run.command("compare")
-@click.argument("run_ids", metavar="RUN RUN...", nargs=-1, required=True)
-@click.option("--code", is_flag=True, help="Print what changed in the code between the first two.")
-@json_option
-@click.pass_obj
-def compare_runs(connection: Connection, run_ids: tuple[str, ...], code: bool, as_json: bool) -> None:
-    """Show runs side by side."""
-    comparison = connection.open().runs.compare(run_ids)
-    if code:
-        click.echo(comparison.code())
-        return
-    columns, rows = comparison.table()
-    if as_json:
-        show_json({"runs": run_ids, "params": comparison.params, "metrics": comparison.metrics})
-        return
-    show_table(columns, rows)
-
-
 @run.command("cancel")
 @click.argument("run_ids", metavar="RUN...", nargs=-1, required=True)
+@json_option
 @click.pass_obj
-def cancel_runs(connection: Connection, run_ids: tuple[str, ...]) -> None:
+def cancel_runs(connection: Connection, run_ids: tuple[str, ...], as_json: bool) -> None:
     """Ask that runs be cancelled."""
-    for run_id in run_ids:
-        found = connection.open().runs.get(run_id)
-        found.cancel()
-        click.echo(f"{found.name} {found.record.status}")
+    found = [connection.open().runs.get(run_id) for run_id in run_ids]
+    for each in found:
+        each.cancel()
+        if not as_json:
+            click.echo(f"{each.name} {each.record.status}")
+    if as_json:
+        show_json([each.record for each in found])
 
 
 @run.command("resubmit")
-@click.argument("run_id", metavar="RUN")
+@click.option("-t", "--target", help="Another target.")
+@click.option("--name", help="Name of the new run.")
+@click.option("--tag", "tags", multiple=True, callback=pairs, metavar="NAME=VALUE", help="A tag; again for more.")
 @click.option("--detach", is_flag=True, help="Return at once.")
 @json_option
+@click.argument("run_id", metavar="RUN")
+@click.argument("arguments", metavar="[-- ARGUMENTS...]", nargs=-1, type=click.UNPROCESSED)
 @click.pass_obj
-def resubmit_run(connection: Connection, run_id: str, detach: bool, as_json: bool) -> None:
-    """Submit the same snapshot, command and inputs again."""
-    from amlsdk.cli.submit import follow_to_end
+def resubmit_run(
+    connection: Connection,
+    run_id: str,
+    arguments: tuple[str, ...],
+    target: str | None,
+    name: str | None,
+    tags: dict[str, str],
+    detach: bool,
+    as_json: bool,
+) -> None:
+    """Submit the same snapshot, command and inputs again, follow it, and say what differs in the results.
 
-    again = connection.open().runs.get(run_id).resubmit()
-    follow_to_end(again, detach=detach, as_json=as_json)
+    ARGUMENTS take the place of those that the script had.
+    """
+    first = connection.open().runs.get(run_id)
+    again = run_to_end(
+        lambda: first.resubmit(arguments=arguments or None, target=target, name=name, tags=tags),
+        detach=detach,
+        as_json=as_json,
+    )
+    if not detach and not as_json:
+        click.echo(repr(first.compare(again).differences()))
 
 
 @run.command("download")
 @click.argument("run_id", metavar="RUN")
 @click.argument("folder", type=click.Path(file_okay=False))
 @click.option("--overwrite", is_flag=True, help="Replace files that are there.")
+@json_option
 @click.pass_obj
-def download_outputs(connection: Connection, run_id: str, folder: str, overwrite: bool) -> None:
+def download_outputs(connection: Connection, run_id: str, folder: str, overwrite: bool, as_json: bool) -> None:
     """Write a run's outputs into a folder."""
-    for path in connection.open().runs.get(run_id).outputs.download(folder, overwrite=overwrite):
-        click.echo(path)
+    written = connection.open().runs.get(run_id).outputs.download(folder, overwrite=overwrite)
+    if as_json:
+        show_json([str(path) for path in written])
+        return
+    click.echo("\n".join(map(str, written)) if written else "the run keeps no outputs")
+
+
+@run.command("checkout")
+@click.argument("run_id", metavar="RUN")
+@click.argument("folder", type=click.Path(file_okay=False))
+@click.option("--overwrite", is_flag=True, help="Replace files that are there.")
+@json_option
+@click.pass_obj
+def checkout_snapshot(connection: Connection, run_id: str, folder: str, overwrite: bool, as_json: bool) -> None:
+    """Write the code that a submitted run executed into a folder."""
+    found = connection.open().runs.get(run_id)
+    snapshot = found.snapshot
+    if snapshot is None:
+        raise InvalidArgument(
+            f"run {found.name!r} is interactive and has no snapshot; `aml run show {run_id}` names the source it kept"
+        )
+    snapshot.checkout(folder, overwrite=overwrite)
+    facts = {"folder": folder, "snapshot": snapshot.digest, "files": len(snapshot.files)}
+    show_json(facts) if as_json else click.echo(f"{facts['files']} files of {snapshot.digest[:12]} are in {folder}")
 
 
 @run.command("delete")
 @click.argument("run_ids", metavar="RUN...", nargs=-1, required=True)
 @click.confirmation_option(prompt="Delete the runs with all they keep?")
+@json_option
 @click.pass_obj
-def delete_runs(connection: Connection, run_ids: tuple[str, ...]) -> None:
+def delete_runs(connection: Connection, run_ids: tuple[str, ...], as_json: bool) -> None:
     """Delete ended runs."""
-    for run_id in run_ids:
-        connection.open().runs.delete(run_id)
-        click.echo(f"deleted {run_id}")
+    # All are found before the first one goes, so that a slip in the last name deletes none.
+    found = [connection.open().runs.get(run_id) for run_id in run_ids]
+    for each in found:
+        each.delete()
+        if not as_json:
+            click.echo(f"deleted {each.name} {each.id}")
+    if as_json:
+        show_json({"deleted": [each.id for each in found]})
+
+
+run.add_command(show_run)
+run.add_command(compare_runs)

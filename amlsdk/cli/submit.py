@@ -2,41 +2,55 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
 
-import amlsdk
 from amlsdk.cli.app import Connection
-from amlsdk.cli.output import json_option, show_json
-from amlsdk.records.runs import RunStatus
+from amlsdk.cli.following import run_to_end
+from amlsdk.cli.options import pairs
+from amlsdk.cli.output import json_option
 
-__all__ = ["follow_to_end", "submit"]
-
-_INTERRUPTED = 130
-
-
-def _pairs(_: click.Context, option: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
-    pairs = {}
-    for value in values:
-        name, separator, text = value.partition("=")
-        if not separator or not name:
-            raise click.BadParameter(f"{value!r} is not of the form NAME=VALUE", param=option)
-        pairs[name] = text
-    return pairs
+__all__ = ["submit"]
 
 
-@click.command(context_settings={"ignore_unknown_options": True})
+# What follows the script is the script's own, even where aml has an option of this name.
+@click.command(context_settings={"allow_interspersed_args": False})
 @click.option("--project", help="Its project. Default: the name of the folder.")
 @click.option("--experiment", help="Its experiment. Default: the name of the script.")
-@click.option("--folder", type=click.Path(exists=True, file_okay=False), default=".", show_default=True)
+@click.option(
+    "--folder",
+    type=click.Path(exists=True, file_okay=False),
+    default=".",
+    show_default=True,
+    help="What is snapshotted.",
+)
 @click.option("-t", "--target", default="local", show_default=True, help="Where it executes.")
 @click.option("--name", help="Name of the run.")
-@click.option("--tag", "tags", multiple=True, callback=_pairs, metavar="NAME=VALUE")
-@click.option("--env", "variables", multiple=True, callback=_pairs, metavar="NAME=VALUE")
-@click.option("--input", "inputs", multiple=True, callback=_pairs, metavar="NAME=PATH|URL")
-@click.option("--timeout", "timeout_s", type=float, help="Seconds after which the run fails.")
+@click.option("--tag", "tags", multiple=True, callback=pairs, metavar="NAME=VALUE", help="A tag; again for more.")
+@click.option(
+    "--env",
+    "variables",
+    multiple=True,
+    callback=pairs,
+    metavar="NAME=VALUE",
+    help="An environment variable of the script; again for more.",
+)
+@click.option(
+    "--input",
+    "inputs",
+    multiple=True,
+    callback=pairs,
+    metavar="NAME=PATH|URL",
+    help="Data for the script, which finds its path in AMLSDK_INPUT_<NAME>; also run:<id>/outputs/...; again for more.",
+)
+@click.option(
+    "--timeout",
+    "timeout_s",
+    type=click.FloatRange(0, min_open=True),
+    metavar="SECONDS",
+    help="The run fails after so many.",
+)
 @click.option("--detach", is_flag=True, help="Return at once; the run goes on.")
 @json_option
 @click.argument("script")
@@ -60,43 +74,24 @@ def submit(
 ) -> None:
     """Run a script of a folder, follow its output and end it on Ctrl-C.
 
-    Options of aml come before SCRIPT, the script's own arguments after it.
+    Options of aml come before SCRIPT, the script's own arguments after it. Exit code 0 where the run is Completed, 1
+    where it is not, 130 after Ctrl-C.
     """
     workspace = connection.open(create=True)
     place = Path(folder).resolve()
     made = workspace.projects.get_or_create(project or place.name, folder=place)
     within = made.experiments.get_or_create(experiment or Path(script).stem)
-    run = within.submit(
-        script,
-        arguments=arguments,
-        target=target,
-        environment_variables=variables,
-        inputs=dict(inputs),
-        timeout_s=timeout_s,
-        name=name,
-        tags=tags,
+    run_to_end(
+        lambda: within.submit(
+            script,
+            arguments=arguments,
+            target=target,
+            environment_variables=variables,
+            inputs=dict(inputs),
+            timeout_s=timeout_s,
+            name=name,
+            tags=tags,
+        ),
+        detach=detach,
+        as_json=as_json,
     )
-    follow_to_end(run, detach=detach, as_json=as_json)
-
-
-def follow_to_end(run: amlsdk.Run, *, detach: bool, as_json: bool) -> None:
-    """Follow a run; exit code 0 where it is Completed, 1 where not, 130 after Ctrl-C."""
-    if not detach:
-        _follow(run, sys.stderr if as_json else sys.stdout)
-    if as_json:
-        show_json(run.record)
-    elif detach:
-        click.echo(run.id)
-    if not detach and run.record.status != RunStatus.COMPLETED:
-        sys.exit(1)
-
-
-def _follow(run: amlsdk.Run, stream: object) -> None:
-    click.echo(f"run {run.id}", err=True)
-    try:
-        run.wait(show_output=stream, raise_on_error=False)  # type: ignore[arg-type]
-    except KeyboardInterrupt:
-        click.echo("\ncancelling; once more to leave it at that", err=True)
-        run.cancel()
-        run.wait(show_output=stream, raise_on_error=False)  # type: ignore[arg-type]
-        sys.exit(_INTERRUPTED)

@@ -23,19 +23,23 @@ def info(connection: Connection, as_json: bool) -> None:
 @click.option(
     "--grace",
     "grace_s",
-    type=float,
+    type=click.FloatRange(0),
     default=7200.0,
     show_default=True,
-    help="Leave blobs younger than so many seconds.",
+    metavar="SECONDS",
+    help="Leave files that were stored so many seconds ago or later.",
 )
 @click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
 @json_option
 @click.pass_obj
 def collect_garbage(connection: Connection, grace_s: float, dry_run: bool, as_json: bool) -> None:
-    """Remove stored files that nothing refers to any more."""
+    """Remove stored files that nothing refers to any more.
+
+    What a run, a model or a snapshot still refers to always stays.
+    """
     found = connection.open().collect_garbage(grace_s=grace_s, dry_run=dry_run)
     if as_json:
         show_json(found)
         return
     verb = "would remove" if dry_run else "removed"
-    click.echo(f"{verb} {found.blob_count} blobs, {found.size_bytes / 1e6:.1f} MB; {found.kept_count} stay")
+    click.echo(f"{verb} {found.blob_count} stored files, {found.size_bytes / 1e6:.1f} MB; {found.kept_count} stay")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from amlsdk.resources.client import Client
     from amlsdk.resources.run import Run
 
-__all__ = ["run_html", "runs_html", "runs_text"]
+__all__ = ["duration_text", "run_html", "runs_html", "runs_table", "runs_text"]
 
 _METRICS = 6
 _PARAMS = 4
@@ -27,20 +27,31 @@ _POINTS = 200
 
 def runs_text(records: Sequence[RunRecord]) -> str:
     """A table of runs for a terminal."""
-    return table_text(*_table(records)) if records else "no runs"
+    return table_text(*runs_table(records)) if records else "no runs"
 
 
 def runs_html(records: Sequence[RunRecord], client: Client) -> str:
     """A table of runs for a notebook, with a line of each metric."""
     if not records:
         return "<p>no runs</p>"
-    columns, rows = _table(records)
+    columns, rows = runs_table(records)
     metrics = _names(records, "metrics", _METRICS)
     first = len(columns) - len(metrics)
     for record, row in zip(records, rows, strict=True):
         for place, name in enumerate(metrics, first):
             row[place] = _Cell(record, name, row[place], client)
     return table_html(columns, rows)
+
+
+class _Lines:
+    """A text of several lines, as an error is, that scrolls where it is long."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def _repr_html_(self) -> str:
+        style = "margin:0;max-height:16em;overflow:auto;white-space:pre-wrap;overflow-wrap:anywhere"
+        return f'<pre style="{style};background:none;color:inherit">{html.escape(self._text)}</pre>'
 
 
 class _Cell:
@@ -53,7 +64,8 @@ class _Cell:
             self._svg = _line(client, record.id, name)
 
     def _repr_html_(self) -> str:
-        return f"{html.escape(_shown(self._value))}<br>{self._svg}" if self._svg else html.escape(_shown(self._value))
+        shown = html.escape(_shown(self._value))
+        return f"{shown}<br/>{self._svg}" if self._svg else shown
 
     def __str__(self) -> str:
         return _shown(self._value)
@@ -65,7 +77,8 @@ def _line(client: Client, run_id: str, name: str, *, width: int = 120, height: i
     return sparkline_svg(series.steps, series.values, width=width, height=height)
 
 
-def _table(records: Sequence[RunRecord]) -> tuple[list[str], list[list[Any]]]:
+def runs_table(records: Sequence[RunRecord]) -> tuple[list[str], list[list[Any]]]:
+    """Return columns and rows: name, status, times, and what the runs have of params and metrics."""
     params, metrics = _names(records, "params", _PARAMS), _names(records, "metrics", _METRICS)
     columns = ["name", "status", "started", "duration", *params, *metrics]
     rows = [
@@ -73,7 +86,7 @@ def _table(records: Sequence[RunRecord]) -> tuple[list[str], list[list[Any]]]:
             record.name,
             record.status,
             _moment(record.started_at or record.created_at),
-            _duration(record),
+            duration_text(record),
             *(record.params.get(name, "") for name in params),
             *(_shown(record.metrics[name].last) if name in record.metrics else "" for name in metrics),
         ]
@@ -98,7 +111,8 @@ def _moment(time: dt.datetime) -> str:
     return time.astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _duration(record: RunRecord) -> str:
+def duration_text(record: RunRecord) -> str:
+    """Return how long a run took, or has taken until now; nothing before it began."""
     if record.started_at is None:
         return ""
     seconds = ((record.ended_at or dt.datetime.now(dt.timezone.utc)) - record.started_at).total_seconds()
@@ -108,11 +122,10 @@ def _duration(record: RunRecord) -> str:
 def run_html(run: Run) -> str:
     """One run for a notebook."""
     record = run._now()  # noqa: SLF001  # as it is now
-    facts = [["status", record.status], ["id", record.id], ["duration", _duration(record)]]
-    facts += [["error", record.error]] if record.error else []
+    facts: list[list[Any]] = [["status", record.status], ["id", record.id], ["duration", duration_text(record)]]
+    facts += [["error", _Lines(record.error)]] if record.error else []
     facts += [[f"params.{name}", value] for name, value in sorted(record.params.items())]
     facts += [[f"tags.{name}", value] for name, value in sorted(record.tags.items())]
-    rows: list[list[Any]] = [list(fact) for fact in facts]
-    for name, summary in sorted(record.metrics.items()):
-        rows.append([f"metrics.{name}", _Cell(record, name, summary.last, run._client)])  # noqa: SLF001
-    return f"<h4>{html.escape(record.name)}</h4>" + table_html(["", ""], rows)
+    for name in _names([record], "metrics", len(record.metrics)):
+        facts.append([f"metrics.{name}", _Cell(record, name, record.metrics[name].last, run._client)])  # noqa: SLF001
+    return table_html(["run", record.name], facts)

@@ -14,7 +14,8 @@ __all__ = ["confusion_matrix_json"]
 
 _MOST_CLASSES = 2000
 _FORM = (
-    '{"schema_type": "confusion_matrix", "data": {"class_labels": [...], "matrix": [[...], ...]}} or (labels, matrix)'
+    '{"schema_type": "confusion_matrix", "data": {"class_labels": [...], "matrix": [[...], ...]}}, '
+    "(labels, matrix), or the matrix alone"
 )
 
 
@@ -23,8 +24,8 @@ def confusion_matrix_json(value: Any) -> bytes:
 
     Args:
         value: `{"schema_type": "confusion_matrix", "data": {"class_labels", "matrix"}}` as a mapping or JSON text, its
-            `data` alone, or a pair of labels and matrix. The matrix is a list of lists or an array `(n, n)` of counts
-            or shares.
+            `data` alone, a pair of labels and matrix, or the matrix alone, whose labels are then "0" to "n-1". The
+            matrix is a list of lists or an array `(n, n)` of counts or shares.
 
     Raises:
         InvalidArgument: It has another form, is not square, does not fit its labels, or a label is there twice, or a
@@ -51,9 +52,25 @@ def _parts(value: Any) -> tuple[Any, Any]:
         if right and "class_labels" in data and "matrix" in data:
             return data["class_labels"], data["matrix"]
         raise InvalidArgument(f"a confusion matrix is {_FORM}; this mapping has {sorted(map(str, value))}")
-    if isinstance(value, Sequence) and len(value) == 2:  # noqa: PLR2004  # a pair
+    if _is_pair(value):
         return value[0], value[1]
+    if _is_listed(value):
+        return range(len(value)), value
     raise InvalidArgument(f"a confusion matrix is {_FORM}, not {type(value).__name__}")
+
+
+def _is_pair(value: Any) -> bool:
+    if not isinstance(value, Sequence) or len(value) != 2:  # noqa: PLR2004  # labels and matrix
+        return False
+    # A list of two may also be a matrix of two rows; a matrix has rows, and a row has none.
+    second = value[1]
+    return isinstance(value, tuple) or (_is_listed(second) and len(second) > 0 and _is_listed(second[0]))
+
+
+def _is_listed(value: Any) -> bool:
+    if isinstance(value, (str, bytes)):
+        return False
+    return isinstance(value, Sequence) or getattr(value, "ndim", 0) > 0
 
 
 def _plain(value: Any, what: str) -> list[Any]:

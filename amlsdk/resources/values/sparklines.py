@@ -12,6 +12,9 @@ __all__ = ["Sparkline", "sparkline_svg"]
 
 _MOST_POINTS = 200
 _MARGIN = 2.0
+# From this height on there is room for two texts, which are beside the line.
+_LEAST_LABELLED = 64
+_LABEL_WIDTH = 88
 
 
 @attrs.frozen
@@ -38,19 +41,27 @@ def sparkline_svg(
 ) -> str:
     """Return a series as an inline SVG line of at most 200 points; each shown stretch keeps its extremes.
 
-    Values that are not finite break the line. The title is read out by screen readers; by default it gives count, last
+    Values that are not finite break the line. From a height of 64 on, the largest and the smallest value stand beside
+    it. The title is read out by screen readers; by default it gives count, last
     value and range.
     """
     points = _thinned([*zip(map(float, steps), map(float, values), strict=True)])
     finite = [value for _, value in points if math.isfinite(value)]
     text = html.escape(title or _described(values, finite))
-    path = " ".join(_segments(points, finite, width, height))
+    labelled = bool(finite) and height >= _LEAST_LABELLED and width > 2 * _LABEL_WIDTH
+    path = " ".join(_segments(points, finite, width - _LABEL_WIDTH if labelled else width, height))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" role="img" width="{width}" height="{height}" '
         f'viewBox="0 0 {width} {height}" aria-label="{text}"><title>{text}</title>'
         f'<path d="{path}" fill="none" stroke="currentColor" stroke-width="1.5" stroke-linecap="round" '
-        'stroke-linejoin="round"/></svg>'
+        f'stroke-linejoin="round"/>{_labels(finite, width, height) if labelled else ""}</svg>'
     )
+
+
+def _labels(finite: Sequence[float], width: int, height: int) -> str:
+    style = f'x="{width - _LABEL_WIDTH + 6}" font-size="11" font-family="sans-serif" fill="currentColor"'
+    high, low = f"{max(finite):.6g}", f"{min(finite):.6g}"
+    return f'<text {style} y="12">{high}</text><text {style} y="{height - 4}">{low}</text>'
 
 
 def _described(values: Sequence[float], finite: Sequence[float]) -> str:
