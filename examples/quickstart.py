@@ -18,6 +18,9 @@ DEPTHS = (2, 4, 8)
 
 def main() -> None:
     begun = time.perf_counter()
+    print(
+        "A decision tree learns to tell 178 wines apart. Which depth is best? Three runs, and the best becomes a model."
+    )
     with step(f"Open the workspace ./{WORKSPACE}"):
         ws = amlsdk.connect(WORKSPACE)
         experiment = ws.projects.get_or_create("wine", folder=FOLDER).experiments.get_or_create("train")
@@ -32,7 +35,7 @@ def main() -> None:
 
 
 def submit(experiment: amlsdk.Experiment) -> list[amlsdk.Run]:
-    with step(f"Submit train.py with depths {', '.join(map(str, DEPTHS))}"):
+    with step(f"Submit train.py with depths {', '.join(map(str, DEPTHS))}; each runs in the background"):
         runs = [experiment.submit("train.py", arguments=["--depth", depth]) for depth in DEPTHS]
     with step("Wait for the runs and show their output"):
         for run in runs:
@@ -83,12 +86,13 @@ def use(model: amlsdk.Model) -> None:
 
 def suggest(runs: list[amlsdk.Run], best: amlsdk.Run) -> None:
     print(f"The workspace stays in ./{WORKSPACE}. Look around in it:\n")
-    print(f"    export AMLSDK_WORKSPACE=./{WORKSPACE} PATH=$PWD/.venv/bin:$PATH")
+    print(f"    export AMLSDK_WORKSPACE=$PWD/{WORKSPACE} PATH=$PWD/.venv/bin:$PATH")
     for command in (
         "run list --order-by 'metrics.accuracy desc'",
         f"run show {best.id}",
         f"run logs {best.id}",
         f"run compare {runs[0].id} {runs[-1].id}",
+        f"run resubmit {best.id}",
         "model list",
         "model show wine --alias best",
         "submit --folder examples/wine --project wine --experiment train train.py --depth 3",

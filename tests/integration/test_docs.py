@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+import amlsdk
+
 DOCS = Path(__file__).parents[2] / "docs"
 BLOCK = re.compile(r"^```(?P<kind>\{code-block\} python|python|sh)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
 CAPTION = re.compile(r":caption: (\S+)\n\n")
@@ -65,6 +67,12 @@ def test_the_python_of_a_page_runs_in_order_without_a_warning(page, tmp_path):
     run([sys.executable, "-W", "error", "page.py"], tmp_path)
 
 
+def test_the_tests_of_the_page_on_testing_pass(tmp_path):
+    write_files(DOCS / "testing.md", tmp_path)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_training.py", "test_target.py"]
+    assert re.search(r"\d\d passed", run(command, tmp_path))
+
+
 def test_the_commands_of_the_page_on_aml_succeed(tmp_path):
     page = DOCS / "cli.md"
     write_files(page, tmp_path)
@@ -74,6 +82,40 @@ def test_the_commands_of_the_page_on_aml_succeed(tmp_path):
         name, *arguments = shlex.split(line)
         assert name == "aml"
         run([sys.executable, "-c", "from amlsdk.cli import main; main()", *arguments], tmp_path)
+
+
+def public_names():
+    """The public methods and properties of what users meet, each with its class."""
+    from amlsdk.resources.comparing import Comparison
+    from amlsdk.resources.run_files import RunFiles
+    from amlsdk.resources.runs import RunQuery
+    from amlsdk.resources.series import Series
+    from amlsdk.resources.snapshot import RunSnapshot
+
+    kinds = [getattr(amlsdk, name) for name in ("Workspace", "Project", "Experiment", "Run", "Model")]
+    for kind in [*kinds, Comparison, RunFiles, RunQuery, RunSnapshot, Series]:
+        for name in dir(kind):
+            if not name.startswith("_"):
+                yield pytest.param(name, id=f"{kind.__name__}.{name}")
+
+
+@pytest.mark.parametrize("name", list(public_names()))
+def test_every_public_name_is_shown_or_listed_in_a_page(name):
+    written = "\n".join(page.read_text("utf-8") for page in [*DOCS.glob("*.md"), *(DOCS / "reference").glob("*.md")])
+    assert re.search(rf"\b{name}\b", written), f"no page speaks of {name}"
+
+
+def test_every_option_of_the_command_is_listed_in_its_page():
+    from amlsdk.cli.app import add_commands, aml
+
+    add_commands()
+    page = (DOCS / "cli.md").read_text("utf-8")
+    # Groups have commands of their own.
+    found = [each for top in aml.commands.values() for each in getattr(top, "commands", {"": top}).values()]
+    assert len(found) > 20
+    for command in found:
+        options = {option for parameter in command.params for option in parameter.opts if option.startswith("--")}
+        assert [name for name in (command.name, *options) if name not in page] == [], command.name
 
 
 def test_the_example_of_the_readme_is_the_story_of_the_quickstart():
