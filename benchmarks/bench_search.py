@@ -13,15 +13,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from amlsdk.operations.runs import SearchRuns
+import amlsdk
 from amlsdk.storage.catalogue import schema
 from amlsdk.storage.catalogue.database import Database
-from amlsdk.storage.catalogue.search import search_runs
+from amlsdk.storage.catalogue.summaries import refresh
 
 SIZES = (10_000, 100_000)
 METRICS = ("accuracy", *(f"metric_{number}" for number in range(9)))
 PARAMS = ("depth", *(f"param_{number}" for number in range(4)))
-EXPERIMENT = "experiment"
 REPEATS = 9
 BATCH = 5000
 
@@ -47,57 +46,55 @@ def main() -> dict[str, Any]:
     results: dict[str, Any] = {}
     for size in SIZES:
         with tempfile.TemporaryDirectory() as folder:
-            database = Database(f"sqlite:///{Path(folder) / 'catalogue.sqlite'}")
-            fill(database, size)
-            results[f"runs_{size}_ms"] = {name: measure(database, fields) for name, fields in SEARCHES.items()}
-            database.close()
+            with amlsdk.connect(folder) as workspace:
+                workspace.projects.create("p").experiments.create("e")
+            fill(Path(folder), size)
+            with amlsdk.connect(folder) as workspace:
+                experiment = workspace.experiments.get("e")
+                results[f"runs_{size}_ms"] = {name: measure(experiment, asked) for name, asked in SEARCHES.items()}
     small, large = (results[f"runs_{size}_ms"]["metric_filter_ordered_1000"] for size in SIZES)
     return {**results, "metric_filter_ordered_growth": round(large / small, 2)}
 
 
-def measure(database: Database, fields: dict[str, Any]) -> float:
-    """Return the median of some searches, after one that warms up."""
-    request = SearchRuns(experiment_id=EXPERIMENT, **fields)
+def measure(experiment: amlsdk.Experiment, asked: dict[str, Any]) -> float:
+    """Return the median of some searches, after one that warms up; all metrics and params of each run are there."""
     times = []
     for _ in range(REPEATS + 1):
         begun = time.perf_counter()
-        with database.read() as connection:
-            search_runs(connection, request)
+        found = [(run.metrics, run.params) for run in experiment.runs.search(**asked)]
         times.append((time.perf_counter() - begun) * 1000)
+        assert all((len(metrics), len(params)) == (len(METRICS), len(PARAMS)) for metrics, params in found)
     return round(statistics.median(times[1:]), 2)
 
 
-def fill(database: Database, size: int) -> None:
+def fill(folder: Path, size: int) -> None:
     """Write so many runs, past the handlers."""
     random.seed(7)
-    with database.write() as connection:
-        schema.metadata.create_all(connection)
-        connection.execute(
-            sa.insert(schema.project),
-            [{"id": "project", "name": "p", "description": "", "created_at": 0, "last_run_number": size}],
-        )
-        connection.execute(
-            sa.insert(schema.experiment),
-            [{"id": EXPERIMENT, "project_id": "project", "name": "e", "description": "", "created_at": 0}],
-        )
+    database = Database(f"sqlite:///{folder / 'catalogue.sqlite'}")
+    with database.read() as connection:
+        experiment = connection.execute(sa.select(schema.experiment)).one()
     for start in range(1, size + 1, BATCH):
         keys = range(start, min(start + BATCH, size + 1))
+        place = {"experiment_id": experiment.id}
         with database.write() as connection:
-            connection.execute(sa.insert(schema.run), [run_row(key) for key in keys])
-            connection.execute(sa.insert(schema.metric), [row for key in keys for row in metric_rows(key)])
-            connection.execute(sa.insert(schema.param), [row for key in keys for row in param_rows(key)])
+            connection.execute(sa.insert(schema.run), [run_row(key, experiment) for key in keys])
+            connection.execute(sa.insert(schema.metric), [row | place for key in keys for row in metric_rows(key)])
+            connection.execute(sa.insert(schema.param), [row | place for key in keys for row in param_rows(key)])
+            for key in keys:
+                refresh(connection, key)
+    database.close()
 
 
-def run_row(key: int) -> dict[str, Any]:
+def run_row(key: int, experiment: Any) -> dict[str, Any]:
     """Return a run: nine of ten are Completed."""
     started = 1_790_000_000_000_000 + key * 60_000_000
     return {
         "pk": key,
-        "id": f"run{key:023}",
+        "id": f"{key:026}",
         "number": key,
         "name": f"train-{key}",
-        "project_id": "project",
-        "experiment_id": EXPERIMENT,
+        "project_id": experiment.project_id,
+        "experiment_id": experiment.id,
         "kind": "interactive",
         "status": "Completed" if key % 10 else "Failed",
         "user": "someone",
@@ -115,7 +112,6 @@ def metric_rows(key: int) -> Iterator[dict[str, Any]]:
         yield {
             "run_pk": key,
             "name": name,
-            "experiment_id": EXPERIMENT,
             "count": 100,
             "last": value,
             "min": value / 2,
@@ -134,7 +130,6 @@ def param_rows(key: int) -> Iterator[dict[str, Any]]:
         yield {
             "run_pk": key,
             "name": name,
-            "experiment_id": EXPERIMENT,
             "value": str(value),
             "number": float(value),
             "time": key,

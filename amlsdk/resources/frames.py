@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from amlsdk import plugins
+from amlsdk.records.logged import last_values
 from amlsdk.records.runs import RunRecord
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def runs_frame(records: Iterable[RunRecord]) -> Any:
 def _row(record: RunRecord) -> dict[str, Any]:
     row: dict[str, Any] = {"id": record.id}
     row |= {name: getattr(record, name) for name in _ATTRIBUTES}
-    row |= {f"metrics.{name}": summary.last for name, summary in record.metrics.items()}
+    row |= {f"metrics.{name}": value for name, value in last_values(record.metrics).items()}
     row |= {f"params.{name}": value for name, value in record.params.items()}
     row |= {f"tags.{name}": value for name, value in record.tags.items()}
     return row

@@ -16,12 +16,15 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.pool import QueuePool
 
+from amlsdk.errors import Unavailable
 from amlsdk.storage.catalogue.faults import catalogue_errors
+from amlsdk.storage.catalogue.uses import Uses
 
 __all__ = ["Database"]
 
 _BUSY_S = 30.0
 _CONNECTIONS = 16
+_FORK_WAIT_S = 10.0
 _OPEN: weakref.WeakSet[Database] = weakref.WeakSet()
 
 
@@ -39,6 +42,9 @@ class Database:
         self.read_only = read_only
         self._busy_s = busy_s
         self._raw: set[sqlite3.Connection] = set()
+        # Connections that were in use when all others were closed: each is closed when it comes back.
+        self._last_used: set[sqlite3.Connection] = set()
+        self._closed = False
         self._begin_anew()
         _OPEN.add(self)
 
@@ -54,7 +60,8 @@ class Database:
         Raises:
             Unavailable: The catalogue can't be read; the message says why and what to do.
         """
-        with catalogue_errors(self.url), self._engine.connect() as connection, connection.begin():
+        self._refuse_if_closed()
+        with self._uses, catalogue_errors(self.url), self._engine.connect() as connection, connection.begin():
             self._begin(connection, "BEGIN")
             yield connection
 
@@ -65,15 +72,32 @@ class Database:
         Raises:
             Unavailable: The catalogue can't be written; the message says why and what to do.
         """
+        self._refuse_if_closed()
         # SQLite lets waiting writers sleep and try again; the threads of one process can take turns instead.
-        with catalogue_errors(self.url), self._turn, self._engine.connect() as connection, connection.begin():
+        with (
+            self._turn,
+            self._uses,
+            catalogue_errors(self.url),
+            self._engine.connect() as connection,
+            connection.begin(),
+        ):
             # A transaction that reads first and writes then would fail at once where another wrote in between.
             self._begin(connection, "BEGIN IMMEDIATE")
             yield connection
 
     def close(self) -> None:
-        """Close all connections; closing twice is no error."""
+        """Close all connections, those in use when they are no longer; closing twice is no error."""
+        self._closed = True
+        self._dispose()
+
+    def _refuse_if_closed(self) -> None:
+        if self._closed:
+            raise Unavailable("the catalogue was closed while it was in use; connect to the workspace again")
+
+    def _dispose(self) -> None:
+        # The pool forgets those that are in use, which it would keep open when they come back.
         self._engine.dispose()
+        self._last_used |= self._raw
 
     def _begin(self, connection: Connection, statement: str) -> None:
         if self.dialect == "sqlite":
@@ -83,6 +107,7 @@ class Database:
 
     def _begin_anew(self) -> None:
         self._turn = threading.Lock()
+        self._uses = Uses()
         self._engine = self._make_engine()
 
     def _make_engine(self) -> Engine:
@@ -94,7 +119,8 @@ class Database:
         # A process in a loop of inserts keeps few statements; 512 hold all that the handlers have.
         engine = sa.create_engine(self.url, connect_args={**arguments, "cached_statements": 512}, **options)
         event.listen(engine, "connect", self._on_connect)
-        event.listen(engine, "close", lambda raw, _: self._raw.discard(raw))
+        event.listen(engine, "close", self._on_close)
+        event.listen(engine, "checkin", self._on_return)
         return engine
 
     def _on_connect(self, raw: Any, _: Any) -> None:
@@ -105,17 +131,30 @@ class Database:
             # The journals of runs are synced; what is ingested from them may be ingested again.
             raw.execute("PRAGMA synchronous=NORMAL")
 
+    def _on_return(self, raw: Any, record: Any) -> None:
+        if raw in self._last_used:
+            record.invalidate()
+
+    def _on_close(self, raw: Any, _: Any) -> None:
+        self._raw.discard(raw)
+        self._last_used.discard(raw)
+
     def _before_fork(self) -> None:
         # SQLite keeps what it knows of locks once a process: a child that inherited open connections would take
-        # locks for its own that only the parent has (sqlite.org/howtocorrupt.html, section 2.6).
-        self._engine.dispose()
+        # locks for its own that only the parent has (sqlite.org/howtocorrupt.html, section 2.6), and wait for ever
+        # for those that a thread has which is not in the child. So those in use are waited for.
+        self._uses.pause(timeout_s=_FORK_WAIT_S)
+        self._dispose()
+
+    def _after_fork_in_parent(self) -> None:
+        self._uses.resume()
 
     def _after_fork(self) -> None:
-        # What other threads had in use is left to the parent. Closing it here, or rolling it back, would write into
+        # What is in use still is left to the parent. Closing it here, or rolling it back, would write into
         # their transaction; only a reference that is never given back keeps the interpreter's end from doing so.
         for raw in self._raw:
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(raw))
-        self._raw = set()
+        self._raw, self._last_used = set(), set()
         self._begin_anew()
 
 
@@ -124,10 +163,15 @@ def _before_fork() -> None:
         database._before_fork()  # noqa: SLF001  # of this file
 
 
+def _after_fork_in_parent() -> None:
+    for database in list(_OPEN):
+        database._after_fork_in_parent()  # noqa: SLF001  # of this file
+
+
 def _after_fork() -> None:
     for database in list(_OPEN):
         database._after_fork()  # noqa: SLF001  # of this file
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before_fork, after_in_child=_after_fork)
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork)

@@ -1,22 +1,22 @@
-"""Records of runs from their rows: three queries for a whole list, whatever its length."""
+"""Records of runs from their rows: two queries more for a whole list, whatever its length."""
 
 from __future__ import annotations
 
-import math
 import operator
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import attrs
 import orjson
-from sqlalchemy import Select, Table, bindparam, select
+from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
 from amlsdk.records.jobs import JobSpec, ProcessIdentity
-from amlsdk.records.logged import MetricSummary
 from amlsdk.records.runs import RunRecord, StateRecord
-from amlsdk.storage.catalogue.schema import metric, param, run_state, tag
+from amlsdk.storage.catalogue.for_runs import ForRuns
+from amlsdk.storage.catalogue.schema import run_state
+from amlsdk.storage.catalogue.summaries import Summary, summaries_of
 from amlsdk.storage.catalogue.times import from_us
 
 __all__ = ["SHOWN", "job_of", "owner_of", "record_of", "records_of"]
@@ -41,28 +41,12 @@ SHOWN = (
     "owner",
 )
 
-# The keys are numbers of the catalogue's own: written into the statement they meet no limit on parameters.
-_KEYS: Any = bindparam("keys", expanding=True, literal_execute=True)
-
-
-def _pair(statement: Select[Any], of: Table) -> tuple[Select[Any], Select[Any]]:
-    """Return a statement for one run, which needs no writing anew, and for many."""
-    return statement.where(of.c.run_pk == bindparam("key")), statement.where(of.c.run_pk.in_(_KEYS))
-
-
-_METRICS = _pair(
-    select(
-        metric.c.run_pk, metric.c.name, metric.c.count, metric.c.last, metric.c.last_step, metric.c.min, metric.c.max
-    ),
-    metric,
-)
-_PARAMS = _pair(select(param.c.run_pk, param.c.name, param.c.value), param)
-_TAGS = _pair(select(tag.c.run_pk, tag.c.name, tag.c.value), tag)
-_STATES = _pair(
+_JOB = attrs.fields_dict(JobSpec).keys()
+_STATES = ForRuns(
     select(run_state.c.run_pk, run_state.c.status, run_state.c.at, run_state.c.reason).order_by(
         run_state.c.run_pk, run_state.c.number
     ),
-    run_state,
+    run_state.c.run_pk,
 )
 
 
@@ -80,50 +64,46 @@ def records_of(connection: Connection, rows: Sequence[Any], *, states: bool = Fa
     names = list(rows[0]._fields)
     shown = operator.itemgetter(*[names.index(name) for name in SHOWN])
     keys = [row.pk for row in rows]
-    metrics = _metrics(_fetch(connection, _METRICS, keys))
-    params = _texts(_fetch(connection, _PARAMS, keys))
-    tags = _texts(_fetch(connection, _TAGS, keys))
-    passed = _states(_fetch(connection, _STATES, keys)) if states else {}
+    summaries = summaries_of(connection, keys)
+    passed = _states(_STATES.rows(connection, keys)) if states else {}
     return [
-        record_of(
-            shown(tuple(row)),
-            metrics=metrics.get(key),
-            params=params.get(key),
-            tags=tags.get(key),
-            states=passed.get(key, ()),
-        )
+        record_of(shown(tuple(row)), summaries[key], states=passed.get(key, ()))
         for key, row in zip(keys, rows, strict=True)
     ]
 
 
 def record_of(
-    values: Sequence[Any],
-    *,
-    metrics: dict[str, MetricSummary] | None = None,
-    params: dict[str, str] | None = None,
-    tags: dict[str, str] | None = None,
-    states: Iterable[tuple[str, int, str | None]] = (),
+    values: Sequence[Any], summary: Summary, *, states: Iterable[tuple[str, int, str | None]] = ()
 ) -> RunRecord:
     """Return the record of a run.
 
     Args:
         values: Of the columns that `SHOWN` names.
-        metrics: Summary by name.
-        params: Text by name.
-        tags: Text by name.
+        summary: Its metrics, params and tags.
         states: Status, time in microseconds since 1970 UTC and reason of each, oldest first.
     """
-    fields = dict(zip(SHOWN, values, strict=True))
-    for name in ("created_at", "started_at", "ended_at"):
-        if fields[name] is not None:
-            fields[name] = from_us(fields[name])
-    fields["job"] = job_of(fields["job"])
-    fields["owner"] = owner_of(fields["owner"])
+    *begin, created_at, started_at, ended_at, job, exit_code, owner = values
+    run_id, number, name, project_id, experiment_id, parent_id, kind, status, error, user = begin
     return RunRecord(
-        **fields,
-        metrics=metrics or {},
-        params=params or {},
-        tags=tags or {},
+        id=run_id,
+        number=number,
+        name=name,
+        project_id=project_id,
+        experiment_id=experiment_id,
+        parent_id=parent_id,
+        kind=kind,
+        status=status,
+        error=error,
+        user=user,
+        created_at=from_us(created_at),
+        started_at=None if started_at is None else from_us(started_at),
+        ended_at=None if ended_at is None else from_us(ended_at),
+        job=job_of(job),
+        exit_code=exit_code,
+        owner=owner_of(owner),
+        metrics=summary.metrics,
+        params=summary.params,
+        tags=summary.tags,
         states=tuple([StateRecord(status=status, at=from_us(at), reason=reason) for status, at, reason in states]),
     )
 
@@ -132,44 +112,13 @@ def job_of(text: str | None) -> JobSpec | None:
     """Return what the column `job` holds."""
     if text is None:
         return None
-    known = attrs.fields_dict(JobSpec)
-    fields = {name: value for name, value in orjson.loads(text).items() if name in known}
+    fields = {name: value for name, value in orjson.loads(text).items() if name in _JOB}
     return JobSpec(**{**fields, "arguments": tuple(fields["arguments"])})
 
 
 def owner_of(text: str | None) -> ProcessIdentity | None:
     """Return what the column `owner` holds."""
     return None if text is None else ProcessIdentity(**orjson.loads(text))
-
-
-def _fetch(connection: Connection, statements: tuple[Select[Any], Select[Any]], keys: list[int]) -> Iterator[Any]:
-    one, many = statements
-    result = connection.execute(one, {"key": keys[0]}) if len(keys) == 1 else connection.execute(many, {"keys": keys})
-    # Plain tuples from the driver: rows of SQLAlchemy would take longer than the query.
-    cursor: Any = result.cursor
-    yield from cursor
-    result.close()
-
-
-def _metrics(rows: Iterable[Any]) -> dict[int, dict[str, MetricSummary]]:
-    found: dict[int, dict[str, MetricSummary]] = defaultdict(dict)
-    nan = math.nan
-    for key, name, count, last, last_step, smallest, largest in rows:
-        found[key][name] = MetricSummary(
-            count=count,
-            last=nan if last is None else last,
-            last_step=last_step,
-            min=nan if smallest is None else smallest,
-            max=nan if largest is None else largest,
-        )
-    return found
-
-
-def _texts(rows: Iterable[Any]) -> dict[int, dict[str, str]]:
-    found: dict[int, dict[str, str]] = defaultdict(dict)
-    for key, name, value in rows:
-        found[key][name] = value
-    return found
 
 
 def _states(rows: Iterable[Any]) -> dict[int, list[tuple[str, int, str | None]]]:

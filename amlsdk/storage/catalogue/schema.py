@@ -42,6 +42,7 @@ __all__ = [
     "run_input",
     "run_row",
     "run_state",
+    "run_summary",
     "series_chunk",
     "tag",
     "workspace",
@@ -160,6 +161,16 @@ metric = Table(
     Index(None, "experiment_id", "name", "last", "run_pk"),
     Index(None, "name", "last", "run_pk"),
     sqlite_with_rowid=False,
+)
+
+# What the tables metric, param and tag say of a run, in one row: a page of a search reads a row a run instead of one
+# a metric. Whatever writes to the three refreshes it in the same transaction (`summaries.refresh`).
+run_summary = Table(
+    "run_summary",
+    metadata,
+    Column("run_pk", _Number, ForeignKey("run.pk", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("texts", Text, nullable=False),
+    Column("numbers", LargeBinary, nullable=False),
 )
 
 series_chunk = Table(

@@ -28,20 +28,20 @@ from amlsdk.records.runs import RunRecord
 from amlsdk.storage.catalogue.filter_sql import Clause, condition_sql
 from amlsdk.storage.catalogue.filter_terms import Condition, Value, required
 from amlsdk.storage.catalogue.filters import parse_filter
+from amlsdk.storage.catalogue.for_runs import ForRuns
 from amlsdk.storage.catalogue.orderings import OrderKey, parse_order
 from amlsdk.storage.catalogue.paging import decode_token, encode_token, page_limit
-from amlsdk.storage.catalogue.runs import SHOWN, records_of
+from amlsdk.storage.catalogue.runs import SHOWN, record_of
 from amlsdk.storage.catalogue.schema import run
 from amlsdk.storage.catalogue.search_keys import SortColumn, blanks_of, past, sorted_runs
 from amlsdk.storage.catalogue.search_phases import Phase, is_on, phases_of
 from amlsdk.storage.catalogue.search_scope import Scope
 from amlsdk.storage.catalogue.search_seeds import seed_of
+from amlsdk.storage.catalogue.summaries import summaries_of
 
 __all__ = ["search_runs"]
 
-# The numbers are the catalogue's own: written into the statement they meet no limit on parameters.
-_KEYS: Any = sa.bindparam("keys", expanding=True, literal_execute=True)
-_ROWS = sa.select(run.c.pk, *(run.c[name] for name in SHOWN)).where(run.c.pk.in_(_KEYS))
+_ROWS = ForRuns(sa.select(run.c.pk, *(run.c[name] for name in SHOWN)), run.c.pk)
 
 # The values of a run's keys in the order of the search, and the run's number last.
 Position = tuple[Any, ...]
@@ -164,5 +164,6 @@ def _print(request: SearchRuns) -> str:
 def _records(connection: Connection, keys: list[int]) -> tuple[RunRecord, ...]:
     if not keys:
         return ()
-    rows = {row[0]: row for row in connection.execute(_ROWS, {"keys": keys}).all()}
-    return tuple(records_of(connection, [rows[key] for key in keys]))
+    rows = {row[0]: row for row in _ROWS.rows(connection, keys)}
+    summaries = summaries_of(connection, keys)
+    return tuple([record_of(rows[key][1:], summaries[key]) for key in keys])

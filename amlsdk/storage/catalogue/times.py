@@ -23,4 +23,5 @@ def to_us(time_at: dt.datetime) -> int:
 
 def from_us(time_us: int) -> dt.datetime:
     """Return the time (UTC), exactly."""
-    return _EPOCH + dt.timedelta(microseconds=time_us)
+    # By position: as a keyword it takes half as long again, and a page of a search has three thousand.
+    return _EPOCH + dt.timedelta(0, 0, time_us)
