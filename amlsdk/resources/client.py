@@ -11,6 +11,7 @@ import attrs
 
 from amlsdk import plugins
 from amlsdk.errors import Unavailable
+from amlsdk.journal.syncer import on_fork
 from amlsdk.operations import Request
 from amlsdk.resources.background import background
 from amlsdk.resources.config import Config
@@ -50,7 +51,9 @@ class Address:
         if not separator or scheme == "file":
             backend: Backend = plugins.load("amlsdk.backends", "file")(self.location, create=self.create)
         else:
-            backend = plugins.load("amlsdk.backends", scheme)(self.location, token=self.token, session=self.session)
+            backend = plugins.load("amlsdk.backends", scheme.lower())(
+                self.location, token=self.token, session=self.session
+            )
         return backend
 
 
@@ -66,6 +69,11 @@ class Client:
         self._logs: dict[str, RunLog] = {}
         self._lock = threading.RLock()
         self._closed = False
+        on_fork(self)
+
+    def after_fork(self) -> None:
+        """Go on in a forked child, where a thread that holds the lock does not exist."""
+        self._lock = threading.RLock()
 
     def send(self, request: Request[R]) -> R:
         """Carry out one operation."""

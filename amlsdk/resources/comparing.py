@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from amlsdk.errors import InvalidArgument
+from amlsdk.records.logged import last_values
+from amlsdk.resources.differing import Differences, differing
 
 if TYPE_CHECKING:
     from amlsdk.filesets.compare import FileSetDiff
+    from amlsdk.records.filesets import FileSetRecord
     from amlsdk.resources.run import Run
 
 __all__ = ["Comparison", "compare_runs"]
@@ -37,12 +40,43 @@ class Comparison:
     @property
     def differing_params(self) -> dict[str, tuple[str | None, ...]]:
         """The params that are not the same in all runs."""
-        return {name: row for name, row in self.params.items() if len(set(row)) > 1}
+        return differing(self.params)
+
+    @property
+    def differing_metrics(self) -> dict[str, tuple[float | None, ...]]:
+        """The metrics whose last values are not the same in all runs; what `system/` measures of a machine aside."""
+        return differing(self.metrics)
 
     def packages(self) -> dict[str, tuple[str | None, ...]]:
         """The packages whose versions are not the same in all runs; reads each run's context."""
         found = [dict(run.context.get("packages") or {}) for run in self.runs]
-        return {name: row for name, row in _rows(found).items() if len(set(row)) > 1}
+        return differing(_rows(found))
+
+    def inputs(self) -> dict[str, tuple[str | None, ...]]:
+        """The inputs whose digests are not the same in all runs."""
+        found = [{name: data.digest for name, data in run.inputs.items()} for run in self.runs]
+        return differing(_rows(found))
+
+    def outputs(self) -> FileSetDiff:
+        """Which files below `outputs/` differ between the first two runs, by content."""
+        from amlsdk.filesets.compare import compare
+
+        return compare(*(_tree(run, "output") for run in self.runs[:2]))
+
+    def differences(self) -> Differences:
+        """Return all that differs between the first two runs: what one looks at after `resubmit`."""
+        from amlsdk.filesets.compare import compare
+
+        first, second = self.statuses[:2]
+        return Differences(
+            status=(first, second) if first != second else None,
+            params=self.differing_params,
+            metrics=self.differing_metrics,
+            inputs=self.inputs(),
+            packages=self.packages(),
+            code=compare(*(_code(run) for run in self.runs[:2])),
+            outputs=self.outputs(),
+        )
 
     def files(self) -> FileSetDiff | None:
         """Which files of the snapshots differ between the first two runs; None where one was not submitted."""
@@ -57,17 +91,9 @@ class Comparison:
         Of submitted runs the snapshots are compared, of interactive ones the source they kept.
         """
         from amlsdk.filesets.compare import text_diff
-        from amlsdk.filesets.listing import record_of
-        from amlsdk.resources.run_files import _entry
 
-        first, second = self.runs[0], self.runs[1]
-        trees = [
-            run.snapshot.record
-            if run.snapshot is not None
-            else record_of([_entry(file, "source") for file in run.files if file.kind == "source"])
-            for run in (first, second)
-        ]
-        return text_diff(trees[0], trees[1], first._client.blobs, limit_bytes=_DIFF_BYTES)  # noqa: SLF001
+        first, second = self.runs[:2]
+        return text_diff(_code(first), _code(second), first._client.blobs, limit_bytes=_DIFF_BYTES)  # noqa: SLF001
 
     def to_pandas(self) -> Any:
         """Return a frame: a row a param or metric, a column a run.
@@ -105,14 +131,25 @@ def compare_runs(runs: Sequence[Run]) -> Comparison:
         InvalidArgument: Fewer than two.
     """
     if len(runs) < 2:  # noqa: PLR2004
-        raise InvalidArgument(f"two or more runs are compared, not {len(runs)}")
+        raise InvalidArgument(f"compare: two or more runs are compared, not {len(runs)}")
     records = [run._now() for run in runs]  # noqa: SLF001  # one reading for all columns
     return Comparison(
         runs=tuple(runs),
         params=_rows([record.params for record in records]),
-        metrics=_rows([{name: value.last for name, value in record.metrics.items()} for record in records]),
+        metrics=_rows([last_values(record.metrics) for record in records]),
         statuses=tuple(record.status for record in records),
     )
+
+
+def _code(run: Run) -> FileSetRecord:
+    return run.snapshot.record if run.snapshot is not None else _tree(run, "source")
+
+
+def _tree(run: Run, kind: str) -> FileSetRecord:
+    from amlsdk.filesets.listing import record_of
+    from amlsdk.resources.run_files import entry_of
+
+    return record_of([entry_of(file, "source" if kind == "source" else "") for file in run.files if file.kind == kind])
 
 
 def _rows(columns: Sequence[Mapping[str, Any]]) -> dict[str, tuple[Any, ...]]:

@@ -8,7 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from amlsdk import plugins
 from amlsdk.errors import InvalidArgument
+from amlsdk.resources.arguments import check_flag, local_path, named, shown
 from amlsdk.resources.client import Address, Client
 from amlsdk.resources.config import Config
 from amlsdk.resources.workspace import Workspace
@@ -44,7 +46,7 @@ def connect(  # the few settings a connection has
 
     Raises:
         NotFound: There is no such workspace, and `create` is False.
-        InvalidArgument: The folder holds something else, or is on a network filesystem.
+        InvalidArgument: The folder holds something else, or is on a network filesystem; or an argument is none.
         Unavailable: The service or the folder can't be reached.
 
     Example:
@@ -52,14 +54,39 @@ def connect(  # the few settings a connection has
         >>> with amlsdk.connect("./workspace") as ws:
         ...     project = ws.projects.get_or_create("wine")
     """
-    place = find_location() if location is None else os.fspath(location)
+    place = _checked(find_location() if location is None else location)
     is_url = "://" in place and not place.startswith("file://")
+    _check_types(token, create, config, session)
     if workspace is not None and not is_url:
         raise InvalidArgument(f"workspace={workspace!r} is for a service; the folder {place} is one workspace")
+    if token is not None and not is_url:
+        raise InvalidArgument(f"connect(token=...) is for a service; the folder {place} asks for none")
     if is_url and token is None:
         token = os.environ.get("AMLSDK_TOKEN")
     client = Client(Address(location=place, token=token, create=create, session=session), config or Config())
     return Workspace.of(client)
+
+
+def _checked(location: str | os.PathLike[str]) -> str:
+    place = named(location, what="connect(location=...)")
+    scheme, separator, _ = place.partition("://")
+    if not separator:
+        return str(local_path(place, what="connect(location=...)"))
+    known = plugins.names("amlsdk.backends")
+    if scheme not in known:
+        places = ", ".join(f"{name}://" for name in known)
+        raise InvalidArgument(f"connect: there is no {scheme}://; a workspace is a folder or at one of {places}")
+    return place
+
+
+def _check_types(token: object, create: object, config: object, session: object) -> None:
+    check_flag(create, what="connect(create=...)")
+    if token is not None and not isinstance(token, str) and not callable(token):
+        raise InvalidArgument(f"connect(token=...) is a text, or a function that returns one, not {shown(token)}")
+    if config is not None and not isinstance(config, Config):
+        raise InvalidArgument(f"connect(config=...) is a Config, not {shown(config)}")
+    if session is not None and not callable(getattr(session, "request", None)):
+        raise InvalidArgument(f"connect(session=...) is a requests.Session, not {shown(session)}")
 
 
 def find_location() -> str:

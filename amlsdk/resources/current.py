@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import atexit
 import contextvars
+import logging
 import os
 import sys
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from amlsdk.errors import AmlError
 from amlsdk.resources.background import background
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["active_runs", "current_run", "enter", "leave", "submitted_run_id"]
 
+_LOGGER = logging.getLogger("amlsdk")
 _PATIENCE_S = 30.0
 _CURRENT: contextvars.ContextVar[Run | None] = contextvars.ContextVar("amlsdk_current_run", default=None)
 
@@ -132,5 +135,9 @@ def _end_all() -> None:
     # that failed, which says nothing of the end.
     error = getattr(sys, "last_value", None) if "IPython" not in sys.modules else None
     for run in [*reversed(process.active), *([process.own] if process.own is not None else [])]:
-        run._at_exit(error)  # noqa: SLF001
+        try:
+            run._at_exit(error)  # noqa: SLF001
+        except AmlError as problem:
+            # The other runs are to end all the same, and nobody is left to catch this.
+            _LOGGER.warning("run %s: %s", run.id, problem)
     background().finish(_PATIENCE_S)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from amlsdk.errors import Conflict, InvalidArgument, NotFound
@@ -14,14 +14,17 @@ from amlsdk.operations.experiments import (
     ListExperiments,
     UpdateExperiment,
 )
-from amlsdk.records.ids import new_id
+from amlsdk.records.ids import is_id, new_id
+from amlsdk.records.names import check_name, check_text
 from amlsdk.records.pages import Page
 from amlsdk.records.projects import ExperimentRecord
+from amlsdk.resources.arguments import check_mapping, check_run_name, check_texts, local_path, shown
 from amlsdk.resources.client import Client
 from amlsdk.resources.resource import Collection, Resource
 from amlsdk.resources.runs import RunCollection, Scope
 
 if TYPE_CHECKING:
+    from amlsdk.resources.comparing import Comparison
     from amlsdk.resources.inputs import InputSource
     from amlsdk.resources.run import Run
 
@@ -30,6 +33,8 @@ __all__ = ["Experiment", "ExperimentCollection"]
 
 class Experiment(Resource[ExperimentRecord]):
     """An experiment of a project: begin runs here and now, or submit scripts to run somewhere else."""
+
+    what = "experiment"
 
     def _read(self) -> ExperimentRecord:
         return self._client.send(GetExperiment(experiment_id=self.id))
@@ -64,12 +69,17 @@ class Experiment(Resource[ExperimentRecord]):
 
         Raises:
             Conflict: The run to resume is still written by a living process.
+            InvalidArgument: Not a name, not tags, or not the id of a run.
         """
         from amlsdk.resources.interactive import resume_run, start_run
 
-        if resume is not None:
-            return resume_run(self._client, resume, tags=tags)
-        return start_run(self._client, self.id, name=name, tags=tags)
+        check_run_name(name, call="start_run")
+        texts = check_texts(tags, what="start_run(tags=...)")
+        if resume is None:
+            return start_run(self._client, self.id, name=name, tags=texts)
+        if not isinstance(resume, str) or not is_id(resume):
+            raise InvalidArgument(f"start_run(resume=...) is the id of a run, not {shown(resume)}")
+        return resume_run(self._client, resume, tags=texts)
 
     def submit(  # noqa: PLR0913  # what one submission may say
         self,
@@ -108,6 +118,7 @@ class Experiment(Resource[ExperimentRecord]):
         """
         from amlsdk.resources.submitting import Submission, submit
 
+        check_run_name(name, call="submit")
         return submit(
             self._client,
             self.id,
@@ -116,11 +127,11 @@ class Experiment(Resource[ExperimentRecord]):
                 arguments=arguments,
                 target=target,
                 dependencies=dependencies,
-                environment_variables=dict(environment_variables or {}),
-                inputs=dict(inputs or {}),
+                environment_variables=_given(environment_variables, "environment_variables", of="texts by name"),
+                inputs=_given(inputs, "inputs", of="data by name"),
                 timeout_s=timeout_s,
                 name=name,
-                tags=dict(tags or {}),
+                tags=check_texts(tags, what="submit(tags=...)"),
                 folder=self._folder(folder),
             ),
         )
@@ -129,7 +140,7 @@ class Experiment(Resource[ExperimentRecord]):
         from amlsdk.resources.project import ProjectCollection
 
         if folder is not None:
-            return os.fspath(folder)
+            return str(local_path(folder, what="submit(folder=...)"))
         project = ProjectCollection(self._client).get(self.project_id)
         if project.folder is None:
             raise InvalidArgument(
@@ -138,12 +149,13 @@ class Experiment(Resource[ExperimentRecord]):
             )
         return str(project.folder)
 
-    def compare(self, runs: Sequence[Run | str]) -> Any:
-        """Compare runs: params, metrics, code and packages side by side."""
+    def compare(self, runs: Iterable[Run | str]) -> Comparison:
+        """Compare runs: params, metrics, code and packages side by side; see `runs.compare`."""
         return self.runs.compare(runs)
 
     def update(self, *, description: str) -> Experiment:
         """Change the description."""
+        check_text(description, what="update(description=...)")
         self._record = self._client.send(UpdateExperiment(experiment_id=self.id, description=description))
         return self
 
@@ -172,6 +184,8 @@ class ExperimentCollection(Collection[Experiment]):
             Conflict: The project has one of this name.
             InvalidArgument: Not a name; or asked of the workspace instead of a project.
         """
+        check_name(name, what="experiment")
+        check_text(description, what="create(description=...)")
         if self._project_id is None:
             raise InvalidArgument(f"create experiment {name!r} in a project: ws.projects[...].experiments.create(...)")
         request = CreateExperiment(id=new_id(), project_id=self._project_id, name=name, description=description)
@@ -199,6 +213,8 @@ class ExperimentCollection(Collection[Experiment]):
 
     def list(self, *, name: str | None = None) -> list[Experiment]:
         """Return all by name, or those of one name."""
+        if name is not None:
+            check_text(name, what="list(name=...)")
         return [experiment for experiment in self if name in (None, experiment.name)]
 
     def delete(self, experiment: str | Experiment) -> None:
@@ -215,3 +231,12 @@ class ExperimentCollection(Collection[Experiment]):
 
     def _make(self, record: ExperimentRecord) -> Experiment:
         return Experiment(self._client, record)
+
+    def _row(self, record: ExperimentRecord) -> dict[str, Any]:
+        # Those of different projects may have one name.
+        project = {"project_id": record.project_id} if self._project_id is None else {}
+        return {"name": record.name, **project, "created": record.created_at.astimezone()}
+
+
+def _given(value: Mapping[str, Any] | None, name: str, *, of: str) -> dict[str, Any]:
+    return {} if value is None else dict(check_mapping(value, what=f"submit({name}=...)", of=of))

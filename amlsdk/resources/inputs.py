@@ -7,20 +7,24 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Union
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.request import url2pathname
 
 import attrs
 
 from amlsdk import plugins
 from amlsdk.errors import InvalidArgument, NotFound, Unavailable
+from amlsdk.filesets.hashing import hash_file
+from amlsdk.filesets.parallel import in_parallel
 from amlsdk.filesets.snapshot import snapshot
 from amlsdk.operations.filesets import CreateFileSet, GetFileSet
 from amlsdk.operations.runs import ListRunInputs
-from amlsdk.records.filesets import FileSetRecord
+from amlsdk.records.filesets import FileSetRecord, StoredFile
 from amlsdk.records.jobs import input_variable
 from amlsdk.records.logged import InputRecord
 from amlsdk.records.names import check_key
 from amlsdk.records.streams import ByteStream
+from amlsdk.resources.arguments import local_path, named
 from amlsdk.resources.paging import all_items
 from amlsdk.resources.run_files import RunFiles
 
@@ -28,7 +32,16 @@ if TYPE_CHECKING:
     from amlsdk.resources.client import Client
     from amlsdk.resources.snapshot import RunSnapshot
 
-__all__ = ["InputSource", "RunInput", "describe_input", "inputs_of", "kept_inputs", "single_file", "store_input"]
+__all__ = [
+    "InputSource",
+    "RunInput",
+    "check_inputs",
+    "describe_input",
+    "inputs_of",
+    "kept_inputs",
+    "single_file",
+    "store_input",
+]
 
 InputSource = Union[str, "os.PathLike[str]", FileSetRecord, RunFiles, "RunSnapshot"]
 
@@ -84,6 +97,23 @@ def kept_inputs(client: Client, run_id: str) -> list[InputRecord]:
     return list(all_items(client, ListRunInputs(run_id=run_id)))
 
 
+def check_inputs(names: Iterable[str]) -> None:
+    """See that inputs have names, each with an environment variable of its own.
+
+    Raises:
+        InvalidArgument: A bad name, or two that differ in nothing that a variable can tell apart; both are named.
+    """
+    taken: dict[str, str] = {}
+    for name in names:
+        variable = input_variable(check_key(name, what="input"))
+        other = taken.setdefault(variable, name)
+        if other != name:
+            raise InvalidArgument(
+                f"inputs={{{other!r}: ..., {name!r}: ...}}: both would be in the environment variable {variable}; "
+                "give one another name"
+            )
+
+
 def store_input(client: Client, name: str, source: InputSource) -> InputRecord:
     """Store what a submitted run is given to read.
 
@@ -92,7 +122,6 @@ def store_input(client: Client, name: str, source: InputSource) -> InputRecord:
         NotFound: There is no such path.
         Unavailable: The URL can't be read.
     """
-    check_key(name, what="input")
     if isinstance(source, FileSetRecord):
         return _of_record(client, name, source, source=f"fileset:{source.digest}")
     if isinstance(source, RunFiles):
@@ -105,10 +134,10 @@ def store_input(client: Client, name: str, source: InputSource) -> InputRecord:
         raise InvalidArgument(
             f"inputs={{{name!r}: ...}} is a path, a URL, a FileSet or run.outputs, not {type(source).__name__}"
         )
-    text = os.fspath(source)
+    text = named(source, what=f"inputs={{{name!r}: ...}}")
     if text.startswith("run:"):
         return _of_run(client, name, text)
-    return _of_url(client, name, text) if "://" in text else _of_path(client, name, Path(text), source=None)
+    return _of_url(client, name, text) if "://" in text else _of_path(client, name, text, source=None)
 
 
 def _of_record(client: Client, name: str, record: FileSetRecord, *, source: str, kind: str = "folder") -> InputRecord:
@@ -123,8 +152,8 @@ def _of_run(client: Client, name: str, text: str) -> InputRecord:
     return _of_record(client, name, files.fileset(path), source=text, kind=kind)
 
 
-def _of_path(client: Client, name: str, path: Path, *, source: str | None) -> InputRecord:
-    path = path.expanduser()
+def _of_path(client: Client, name: str, place: str | Path, *, source: str | None) -> InputRecord:
+    path = local_path(place, what=f"inputs={{{name!r}: ...}}")
     if not path.exists():
         raise NotFound(f"inputs={{{name!r}: ...}}: there is no {path.absolute()}")
     taken = snapshot(path, client.blobs, everything=True, cache=client.spool.cache)
@@ -146,20 +175,32 @@ def _profile(path: Path) -> tuple[Any, Any]:
 
 
 def _of_url(client: Client, name: str, url: str) -> InputRecord:
-    parts = urlsplit(url)
+    parts = _parts(name, url)
     if parts.scheme == "file":
-        return _of_path(client, name, Path(parts.path), source=None)
+        return _of_path(client, name, url2pathname(parts.path), source=None)
     shown = parts._replace(netloc=parts.hostname or "", query="").geturl()  # credentials stay out of the record
     client.spool.cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=client.spool.cache, prefix="input-") as folder:
-        target = Path(folder) / (PurePosixPath(parts.path).name or "data")
+        target = Path(folder) / _file_name(parts.path)
         _download(url, target, shown)
         return _of_path(client, name, target, source=shown)
 
 
+def _parts(name: str, url: str) -> SplitResult:
+    try:
+        return urlsplit(url)
+    except ValueError as error:
+        raise InvalidArgument(f"inputs={{{name!r}: ...}} is no URL: {error}") from error
+
+
+def _file_name(path: str) -> str:
+    name = unquote(PurePosixPath(path).name)
+    return name if name not in {"", ".", ".."} and "/" not in name and "\0" not in name else "data"
+
+
 def _download(url: str, target: Path, shown: str) -> None:
     if not url.startswith(("http://", "https://")):
-        plugins.require("fsspec", extra="fsspec").open(url).fs.get(url, str(target))
+        _download_by_driver(url, target, shown)
         return
     import requests
 
@@ -172,10 +213,18 @@ def _download(url: str, target: Path, shown: str) -> None:
         raise Unavailable(f"{shown} can't be read: {type(error).__name__}") from error
 
 
+def _download_by_driver(url: str, target: Path, shown: str) -> None:
+    fsspec = plugins.require("fsspec", extra="fsspec")
+    try:
+        fsspec.open(url).fs.get(url, str(target))
+    except Exception as error:  # drivers of foreign stores raise what they like
+        raise Unavailable(f"{shown} can't be read: {type(error).__name__}: {error}") from error
+
+
 def describe_input(name: str, data: Any) -> InputRecord:
     """Describe data that this process reads, without storing it."""
     if isinstance(data, (str, os.PathLike)):
-        return _describe_path(name, Path(data).expanduser())
+        return _describe_path(name, local_path(data, what="data"))
     from amlsdk.resources.values.frame_digest import digest_frame
     from amlsdk.resources.values.profile import profile_frame
 
@@ -193,8 +242,6 @@ def describe_input(name: str, data: Any) -> InputRecord:
 
 
 def _describe_path(name: str, path: Path) -> InputRecord:
-    from amlsdk.filesets.hashing import hash_file
-
     if path.is_dir():
         record = snapshot(path, _Nowhere(), everything=True).record
         return InputRecord(
@@ -224,8 +271,9 @@ class _Nowhere:
     def put(self, digest: str, content: ByteStream) -> int:  # noqa: ARG002
         return content.size_bytes or 0
 
-    def put_files(self, paths: Sequence[Path]) -> dict[Path, tuple[str, int]]:  # noqa: ARG002
-        return {}
+    def put_files(self, paths: Sequence[Path]) -> dict[Path, StoredFile]:
+        hashed = zip(paths, in_parallel(hash_file, paths), strict=True)
+        return {path: StoredFile(*found, is_new=False) for path, found in hashed if found is not None}
 
     def open(self, digest: str, *, start: int = 0) -> ByteStream:  # noqa: ARG002
         raise NotFound(f"blob {digest} was described, not stored")

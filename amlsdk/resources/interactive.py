@@ -53,7 +53,9 @@ def resume_run(client: Client, run_id: str, *, tags: Mapping[str, str] | None = 
     """Go on with a run that has no living owner."""
     if any(run.id == run_id for run in current.active_runs(client)):
         raise Conflict(f"run {run_id} is still going on in this process; end it before it is resumed")
-    run = _begin(Run(client, client.send(ResumeRun(run_id=run_id, owner=this_process()))))
+    record = client.send(ResumeRun(run_id=run_id, owner=this_process()))
+    client.log_of(run_id).count_on({name: summary.last_step for name, summary in record.metrics.items()})
+    run = _begin(Run(client, record))
     run.set_tags(tags or {})
     return run
 
@@ -104,17 +106,23 @@ class Interactive:
             self._run.flush()
             return
         with self._lock:
-            if self._ended:
-                return
-            self._ended = True
+            first, self._ended = not self._ended, True
+        if first:
+            self._claim(status, error)
+        if not self._retired:
+            # Raises where the disk refuses, so that the end may be asked for again.
+            self._log.flush()
+            self._retired = True
+            self._log.retire()
+        # What is known of the run was read before its end.
+        self._run._known = None  # noqa: SLF001
+
+    def _claim(self, status: str, error: str | None) -> None:
         current.leave(self._run)
         self._stop_sampling()
         if _in_notebook():
             self._keep_source()  # all cells that were executed, which at the beginning nobody knew
         self._log.writer.status(status, error=error)
-        self._log.flush()
-        self._retired = True
-        self._log.retire()
 
     def _stop_sampling(self) -> None:
         if self._sampling is not None:

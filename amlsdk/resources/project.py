@@ -9,8 +9,10 @@ from typing import Any
 from amlsdk.errors import InvalidArgument, NotFound
 from amlsdk.operations.projects import CreateProject, DeleteProject, GetProject, ListProjects, UpdateProject
 from amlsdk.records.ids import new_id
+from amlsdk.records.names import check_name, check_text
 from amlsdk.records.pages import Page
 from amlsdk.records.projects import ProjectRecord
+from amlsdk.resources.arguments import local_path
 from amlsdk.resources.experiment import ExperimentCollection
 from amlsdk.resources.resource import Collection, Resource
 from amlsdk.resources.runs import RunCollection, Scope
@@ -20,6 +22,8 @@ __all__ = ["Project", "ProjectCollection"]
 
 class Project(Resource[ProjectRecord]):
     """A project: the folder of work on one solution, and the experiments and runs on it."""
+
+    what = "project"
 
     def _read(self) -> ProjectRecord:
         return self._client.send(GetProject(project_id=self.id))
@@ -45,8 +49,14 @@ class Project(Resource[ProjectRecord]):
         return RunCollection(self._client, Scope(project_id=self.id))
 
     def update(self, *, folder: str | os.PathLike[str] | None = None, description: str | None = None) -> Project:
-        """Change the folder or the description; None leaves it."""
-        request = UpdateProject(project_id=self.id, folder=_absolute(folder), description=description)
+        """Change the folder or the description; None leaves it.
+
+        Raises:
+            InvalidArgument: Not a folder, or not a text.
+        """
+        if description is not None:
+            check_text(description, what="update(description=...)")
+        request = UpdateProject(project_id=self.id, folder=_absolute(folder, "update"), description=description)
         self._record = self._client.send(request)
         return self
 
@@ -76,7 +86,10 @@ class ProjectCollection(Collection[Project]):
             Conflict: A project has this name.
             InvalidArgument: Not a name, or not a folder.
         """
-        request = CreateProject(id=new_id(), name=name, folder=_absolute(folder), description=description)
+        check_name(name, what="project")
+        check_text(description, what="create(description=...)")
+        place = _absolute(folder, "create")
+        request = CreateProject(id=new_id(), name=name, folder=place, description=description)
         return self._make(self._client.send(request))
 
     def get(self, key: str) -> Project:
@@ -95,7 +108,7 @@ class ProjectCollection(Collection[Project]):
             project = self._get(name)
         except NotFound:
             return self._create_or_get(name, folder=folder, description=description)
-        if folder is not None and _absolute(folder) != project.record.folder:
+        if folder is not None and _absolute(folder, "get_or_create") != project.record.folder:
             project.update(folder=folder)
         return project
 
@@ -109,6 +122,8 @@ class ProjectCollection(Collection[Project]):
 
     def list(self, *, name: str | None = None) -> list[Project]:
         """Return all projects by name, or those of one name."""
+        if name is not None:
+            check_text(name, what="list(name=...)")
         return [project for project in self if name in (None, project.name)]
 
     def delete(self, project: str | Project) -> None:
@@ -126,11 +141,14 @@ class ProjectCollection(Collection[Project]):
     def _make(self, record: ProjectRecord) -> Project:
         return Project(self._client, record)
 
+    def _row(self, record: ProjectRecord) -> dict[str, Any]:
+        return {"name": record.name, "folder": record.folder, "created": record.created_at.astimezone()}
 
-def _absolute(folder: str | os.PathLike[str] | None) -> str | None:
+
+def _absolute(folder: str | os.PathLike[str] | None, call: str) -> str | None:
     if folder is None:
         return None
-    path = Path(folder).expanduser().resolve()
+    path = local_path(folder, what=f"{call}(folder=...)")
     if not path.is_dir():
-        raise InvalidArgument(f"folder={os.fspath(folder)!r}: there is no folder {path}")
-    return str(path)
+        raise InvalidArgument(f"folder={os.fspath(folder)!r}: there is no folder {path.absolute()}")
+    return str(path.resolve())

@@ -19,7 +19,9 @@ from amlsdk.operations.models import CreateModel
 from amlsdk.records.filesets import FileSetRecord
 from amlsdk.records.ids import new_id
 from amlsdk.records.models import ModelRecord
-from amlsdk.records.names import check_key, check_name, check_text
+from amlsdk.records.names import check_name, check_text
+from amlsdk.resources.arguments import check_items, check_texts, local_path
+from amlsdk.resources.run_files import OUTPUTS
 
 if TYPE_CHECKING:
     from amlsdk.resources.client import Client
@@ -52,6 +54,9 @@ def register(  # what a model may be given
     from amlsdk.resources.model import Model
 
     check_name(name, what="model")
+    check_text(description, what="the description")
+    texts = check_texts(tags, what="tags")
+    names = [check_text(alias, what="an alias") for alias in check_items(aliases, what="aliases", of="names")]
     content = _content(client, model, run)
     client.send(CreateFileSet(entries=content.record.entries))
     request = CreateModel(
@@ -61,11 +66,9 @@ def register(  # what a model may be given
         format=content.format,
         algorithm=dict(content.algorithm),
         run_id=None if run is None else run.id,
-        description=check_text(description, what="the description"),
-        tags={
-            check_key(key, what="tag"): check_text(value, what=f"tag {key!r}") for key, value in (tags or {}).items()
-        },
-        aliases=tuple(aliases),
+        description=description,
+        tags=texts,
+        aliases=tuple(names),
     )
     record = client.send(request)
     _say_if_known(record)
@@ -94,24 +97,27 @@ def _say_if_known(record: ModelRecord) -> None:
 
 
 def _content(client: Client, model: object, run: Run | None) -> _Content:
+    if model is None:
+        raise InvalidArgument("a model is a path of a file or folder, or a fitted estimator, not None")
     if not isinstance(model, (str, os.PathLike)):
         return _of_estimator(client, model)
-    path = os.fspath(model)
+    path = local_path(model, what="the path of a model")
     if run is not None:
         try:
-            return _of_run_files(client, run.files.fileset(_as_output(run, path)))
+            return _of_run_files(client, run.files.fileset(_as_output(run, os.fspath(model))))
         except NotFound:
-            if not Path(path).exists():
+            if not path.exists():
                 raise
-    return _of_path(client, Path(path))
+    return _of_path(client, path)
 
 
 def _as_output(run: Run, path: str) -> str:
     # `outputs/` may be left out, as everywhere where outputs are named.
-    text = path.replace(os.sep, "/")
-    return (
-        text if any(file.path == text or file.path.startswith(f"{text}/") for file in run.files) else f"outputs/{text}"
-    )
+    text = path.replace(os.sep, "/").rstrip("/")
+    is_whole = text == OUTPUTS or text.startswith(f"{OUTPUTS}/")
+    if is_whole or any(file.path == text or file.path.startswith(f"{text}/") for file in run.files):
+        return text
+    return f"{OUTPUTS}/{text}"
 
 
 def _of_run_files(client: Client, record: FileSetRecord) -> _Content:

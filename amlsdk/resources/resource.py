@@ -9,6 +9,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from amlsdk.errors import Conflict, InvalidArgument, NotFound
 from amlsdk.records.ids import is_id
+from amlsdk.records.names import check_text
 from amlsdk.records.pages import Page
 from amlsdk.resources.client import Client
 
@@ -30,10 +31,14 @@ class Record(Protocol):
 
 Rec = TypeVar("Rec", bound=Record)
 Res = TypeVar("Res", bound="Resource[Any]")
+_SHOWN = 20
 
 
 class Resource(ABC, Generic[Rec]):
     """An object of a workspace: a record, and the connection it came from. Equal where kind and id are."""
+
+    # How messages call it; a collection takes only objects of its own kind.
+    what: str = "object"
 
     def __init__(self, client: Client, record: Rec) -> None:
         self._client = client
@@ -114,7 +119,8 @@ class Collection(ABC, Generic[Res]):
 
     def _get(self, key: str) -> Res:
         if not isinstance(key, str):
-            raise InvalidArgument(f"a {self.what} is found by its name or id, not by {type(key).__name__}")
+            raise InvalidArgument(f"{self._one} is found by its name or id, not by {type(key).__name__}")
+        check_text(key, what=f"the name of {self._one}")
         if is_id(key):
             return self._make(self._read(key))
         found = self._find(name=key, after=None, limit=2).items
@@ -135,12 +141,10 @@ class Collection(ABC, Generic[Res]):
     def __contains__(self, key: object) -> bool:
         """Say whether there is one of this name or id."""
         if isinstance(key, Resource):
-            key = key.id
-        if not isinstance(key, str):
-            return False
+            key = key.id if key.what == self.what else None
         try:
-            self._get(key)
-        except NotFound:
+            self._get(key)  # type: ignore[arg-type]  # what is no text is refused like a text that can't be a name
+        except (NotFound, InvalidArgument):
             return False
         except Conflict:
             return True
@@ -149,10 +153,45 @@ class Collection(ABC, Generic[Res]):
     def _id_of(self, key: str | Resource[Any]) -> str | None:
         """The id of an object, name or id; None where there is none."""
         if isinstance(key, Resource):
-            return key.id
-        if is_id(key):
+            return self._own(key).id
+        if isinstance(key, str) and is_id(key):
             return key
         try:
             return self._get(key).id
         except NotFound:
             return None
+
+    def _own(self, item: Resource[Any]) -> Resource[Any]:
+        """Return an object that is of this kind."""
+        if item.what != self.what:
+            raise InvalidArgument(f"{self._one} is expected, not the {item.what} {item.name!r}")
+        return item
+
+    @property
+    def _one(self) -> str:
+        return f"an {self.what}" if self.what[0] in "aeiou" else f"a {self.what}"
+
+    def _row(self, record: Any) -> dict[str, Any]:
+        """What a table shows of a record, by column."""
+        return {"name": record.name, "created": record.created_at.astimezone()}
+
+    def _shown(self) -> tuple[list[str], list[list[Any]], str]:
+        """Columns and rows of the first ones, and what to say of the others."""
+        page = self._find(name=None, after=None, limit=_SHOWN)
+        rows = [self._row(record) for record in page.items]
+        more = "" if page.next_token is None else f"... and more; these are the first {len(rows)}"
+        return list(rows[0]) if rows else [], [list(row.values()) for row in rows], more
+
+    def __repr__(self) -> str:
+        from amlsdk.resources.values.text_views import table_text
+
+        columns, rows, more = self._shown()
+        return "\n".join(filter(None, [table_text(columns, rows), more])) if rows else f"no {self.what}s"
+
+    def _repr_html_(self) -> str:
+        from amlsdk.resources.values.text_views import table_html
+
+        columns, rows, more = self._shown()
+        if not rows:
+            return f"<p>no {self.what}s</p>"
+        return table_html(columns, rows) + (f"<p>{more}</p>" if more else "")

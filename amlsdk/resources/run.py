@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from amlsdk.errors import InvalidArgument
 from amlsdk.operations.runs import DeleteRun, GetRun
 from amlsdk.records.runs import ENDED, RunRecord
+from amlsdk.resources.arguments import check_run_name, check_texts, shown, telling
 from amlsdk.resources.client import Client
 from amlsdk.resources.resource import Resource
 from amlsdk.resources.run_following import RunFollowing
@@ -27,6 +28,8 @@ __all__ = ["Run"]
 
 class Run(RunLogging, RunReading, RunFollowing, Resource[RunRecord]):
     """One execution of code, in this process or submitted; the same methods either way. Safe across threads."""
+
+    what = "run"
 
     # Set where this process began the run, and ends it.
     _interactive: Interactive | None = None
@@ -138,10 +141,16 @@ class Run(RunLogging, RunReading, RunFollowing, Resource[RunRecord]):
         return RunCollection(self._client, Scope(parent_id=self.id))
 
     def child(self, name: str | None = None, *, tags: Mapping[str, str] | None = None) -> Run:
-        """Begin an interactive run below this one, in this process; use it as a context manager."""
+        """Begin an interactive run below this one, in this process; use it as a context manager.
+
+        Raises:
+            InvalidArgument: Not a name, or not tags.
+        """
         from amlsdk.resources.interactive import start_run
 
-        return start_run(self._client, self.experiment_id, name=name, tags=tags, parent_id=self.id)
+        check_run_name(name, call="child")
+        texts = check_texts(tags, what="child(tags=...)")
+        return start_run(self._client, self.experiment_id, name=name, tags=texts, parent_id=self.id)
 
     def complete(self) -> None:
         """End this run as Completed; what was logged is on disk when this returns.
@@ -164,10 +173,13 @@ class Run(RunLogging, RunReading, RunFollowing, Resource[RunRecord]):
             error: An exception, whose traceback's end is kept, or a text.
 
         Raises:
+            InvalidArgument: Neither of them; or another process began this run.
             Unavailable: Something could not be written.
         """
         from amlsdk.resources.interactive import error_text
 
+        if not isinstance(error, (str, BaseException)):
+            raise InvalidArgument(f"fail(error=...) is an exception or a text, not {shown(error)}")
         text = error if isinstance(error, str) else error_text(error)
         if self._interactive is not None:
             self._interactive.end("Failed", text)
@@ -205,11 +217,15 @@ class Run(RunLogging, RunReading, RunFollowing, Resource[RunRecord]):
         """
         self._client.send(DeleteRun(run_id=self.id))
 
-    def compare(self, other: Run) -> Comparison:
-        """Compare with another run: params, metrics, code and packages."""
-        from amlsdk.resources.comparing import compare_runs
+    def compare(self, other: Run | str) -> Comparison:
+        """Compare with another run, or the one of an id: params, metrics, code and packages.
 
-        return compare_runs([self, other])
+        Raises:
+            NotFound: There is no such run.
+        """
+        from amlsdk.resources.runs import RunCollection, Scope
+
+        return RunCollection(self._client, Scope()).compare([self, other])
 
     def resubmit(
         self,
@@ -231,11 +247,14 @@ class Run(RunLogging, RunReading, RunFollowing, Resource[RunRecord]):
             tags: Texts by name.
 
         Raises:
-            InvalidArgument: This run was not submitted.
+            InvalidArgument: This run was not submitted, or a target or argument can't be meant.
         """
         from amlsdk.resources.submitting import resubmit
 
-        return resubmit(self._client, self.refresh().record, arguments=arguments, target=target, name=name, tags=tags)
+        check_run_name(name, call="resubmit")
+        texts = check_texts(tags, what="resubmit(tags=...)")
+        record = self.refresh().record
+        return resubmit(self._client, record, arguments=arguments, target=target, name=name, tags=texts)
 
     def register_model(  # what a model may be given
         self,
@@ -262,7 +281,8 @@ class Run(RunLogging, RunReading, RunFollowing, Resource[RunRecord]):
         """
         from amlsdk.resources.registering import register_from_run
 
-        return register_from_run(self, name, model, tags=tags, aliases=aliases, description=description)
+        with telling("register_model"):
+            return register_from_run(self, name, model, tags=tags, aliases=aliases, description=description)
 
     def __repr__(self) -> str:
         record = self.record

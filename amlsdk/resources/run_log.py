@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from amlsdk.errors import AmlError, Unavailable
+from amlsdk.journal.syncer import on_fork
 from amlsdk.journal.writer import JournalWriter
 from amlsdk.resources.background import Task, background
 
@@ -36,6 +37,21 @@ class RunLog:
         self._shipped: dict[str, PrefixDigest] = {}
         self._tasks: list[Task] = []
         self._stop = threading.Event()
+        self._last_steps: Mapping[str, int] = {}
+        on_fork(self)
+
+    def after_fork(self) -> None:
+        """Begin anew in a forked child: it has no thread and no journal, and nobody gives the lock back."""
+        self._lock = threading.RLock()
+        self._writer = None
+        self._tasks = []
+        self._stop = threading.Event()
+
+    def count_on(self, last_steps: Mapping[str, int]) -> None:
+        """Let the steps of these metrics that are not given go on after the last ones."""
+        self._last_steps = last_steps
+        if self._writer is not None and not self._writer.closed:
+            self._writer.count_on(last_steps)
 
     @property
     def writer(self) -> JournalWriter:
@@ -49,6 +65,7 @@ class RunLog:
                 spool = self._client.spool
                 spool.journals.mkdir(parents=True, exist_ok=True)
                 self._writer = JournalWriter(spool.journals, self._run_id)
+                self._writer.count_on(self._last_steps)
                 if spool.shipped:
                     self._start_shipping()
             return self._writer

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from amlsdk.operations.runs import GetRunContext, ListRunRows, ReadSeries
+from amlsdk.errors import NotFound
+from amlsdk.operations.runs import GetRun, GetRunContext, ListRunRows, ReadSeries
+from amlsdk.records.logged import last_values
+from amlsdk.records.names import check_key
 from amlsdk.records.runs import RunRecord, StateRecord
 from amlsdk.records.series import unpack
+from amlsdk.resources.arguments import check_whole
 from amlsdk.resources.paging import all_items
 from amlsdk.resources.run_files import RunFiles
 from amlsdk.resources.series import Series
@@ -15,9 +19,13 @@ from amlsdk.resources.series import Series
 if TYPE_CHECKING:
     from amlsdk.resources.client import Client
     from amlsdk.resources.inputs import RunInput
+    from amlsdk.resources.run import Run
     from amlsdk.resources.snapshot import RunSnapshot
 
-__all__ = ["RunReading"]
+__all__ = ["RESUBMITTED_FROM", "RunReading"]
+
+# The tag of a run that `resubmit` made.
+RESUBMITTED_FROM = "resubmitted_from"
 
 
 class RunReading:
@@ -35,7 +43,7 @@ class RunReading:
     @property
     def metrics(self) -> dict[str, float]:
         """The last value of each metric."""
-        return {name: summary.last for name, summary in self._now().metrics.items()}
+        return last_values(self._now().metrics)
 
     @property
     def params(self) -> dict[str, str]:
@@ -50,8 +58,6 @@ class RunReading:
     @property
     def states(self) -> tuple[StateRecord, ...]:
         """Every state it was in, with its time and reason, oldest first."""
-        from amlsdk.operations.runs import GetRun
-
         return self._client.send(GetRun(run_id=self.id)).states
 
     def series(self, name: str, *, max_points: int | None = None) -> Series:
@@ -67,6 +73,8 @@ class RunReading:
         Raises:
             NotFound: The run has no such metric; the message names those it has.
         """
+        check_key(name, what="metric")
+        check_whole(max_points, what="series(max_points=...)")
         self._client.deliver(self.id)
         content = self._client.send(ReadSeries(run_id=self.id, name=name, max_points=max_points)).read()
         return Series(name, unpack(content))
@@ -85,10 +93,11 @@ class RunReading:
         """Return the rows of a logged table, or of one made by `log_row`; a list has one column, `value`.
 
         Raises:
-            NotFound: The run has no such table.
+            NotFound: The run has no such table; the message names those that were logged whole.
         """
         from amlsdk.resources.tables import read_table
 
+        check_key(name, what="table")
         self._client.deliver(self.id)
         rows = [dict(row.values) for row in all_items(self._client, ListRunRows(run_id=self.id, name=name))]
         return rows or read_table(self.files, name)
@@ -107,6 +116,30 @@ class RunReading:
         from amlsdk.resources.inputs import inputs_of
 
         return inputs_of(self._client, self.id)
+
+    def lineage(self) -> dict[str, Any]:
+        """Return what it came from, as JSON: `run`, `snapshot` and `inputs`, each with its id or digest.
+
+        An input that another run put out has that run's own lineage under `from`, and so on back to the first data.
+        """
+        from amlsdk.resources.lineage import lineage_of_run
+
+        self._client.deliver(self.id)
+        return lineage_of_run(self._client, self.id)
+
+    @property
+    def original(self) -> Run | None:
+        """The run that this one repeats, where it was made by `resubmit`; None elsewhere, or where that was deleted.
+
+        `run.compare(run.original).differences()` says what became different.
+        """
+        from amlsdk.resources.run import Run
+
+        run_id = self._now().tags.get(RESUBMITTED_FROM)
+        try:
+            return None if run_id is None else Run(self._client, self._client.send(GetRun(run_id=run_id)))
+        except NotFound:
+            return None
 
     @property
     def context(self) -> dict[str, Any]:

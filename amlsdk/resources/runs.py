@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import attrs
 
 from amlsdk.errors import InvalidArgument, NotFound
 from amlsdk.operations.runs import DeleteRun, GetRun, SearchRuns
+from amlsdk.records.names import check_text
 from amlsdk.records.pages import Page
-from amlsdk.records.runs import RunRecord
+from amlsdk.records.runs import ACTIVE, ENDED, RunRecord
+from amlsdk.resources.arguments import check_items, check_whole, shown
 from amlsdk.resources.client import Client
-from amlsdk.resources.resource import Collection
+from amlsdk.resources.resource import Collection, Resource
 
 if TYPE_CHECKING:
     from amlsdk.resources.comparing import Comparison
@@ -23,6 +25,7 @@ __all__ = ["RunCollection", "RunQuery", "Scope"]
 D = TypeVar("D")
 _PAGE = 1000
 _SHOWN = 20
+_STATUSES = (*ACTIVE, *sorted(ENDED))
 
 
 class _Missing:
@@ -53,8 +56,10 @@ class RunQuery:
         order_by: str | None,
         limit: int | None,
     ) -> None:
-        if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or limit < 1):
-            raise InvalidArgument(f"limit is a whole number from 1 on, or None for all, not {limit!r}")
+        for name, text in (("filter", filter), ("order_by", order_by)):
+            if text is not None:
+                check_text(text, what=f"search({name}=...)")
+        check_whole(limit, what="limit")
         self._client = client
         self._scope = scope
         self._filter = filter
@@ -176,7 +181,14 @@ class RunCollection(Collection["Run"]):
         return self._get(key)
 
     def list(self, *, status: str | None = None, limit: int | None = None) -> list[Run]:
-        """Return the runs, newest first, or those of one status."""
+        """Return the runs, newest first, or those of one status.
+
+        Raises:
+            InvalidArgument: There is no such status; the message names those there are.
+        """
+        if status is not None and status not in _STATUSES:
+            known = ", ".join(_STATUSES)
+            raise InvalidArgument(f"list(status=...): there is no status {shown(status)}; there are {known}")
         condition = None if status is None else f"status = {_quoted(status)}"
         return list(self.search(condition, limit=limit))
 
@@ -190,15 +202,23 @@ class RunCollection(Collection["Run"]):
         if run_id is not None:
             self._client.send(DeleteRun(run_id=run_id))
 
-    def compare(self, runs: Sequence[str | Run]) -> Comparison:
+    def compare(self, runs: Iterable[str | Run]) -> Comparison:
         """Compare runs: params, metrics, code and packages side by side.
 
         Args:
             runs: Two or more runs, or their ids.
+
+        Raises:
+            InvalidArgument: Not a list of them, or fewer than two.
+            NotFound: There is no such run.
         """
         from amlsdk.resources.comparing import compare_runs
 
-        return compare_runs([self._get(run) if isinstance(run, str) else run for run in runs])
+        given = check_items(runs, what="compare(runs=...)", of="runs or their ids")
+        return compare_runs([self._given(run) for run in given])
+
+    def _given(self, run: Any) -> Any:
+        return self._own(run) if isinstance(run, Resource) else self._get(run)
 
     def __iter__(self) -> Iterator[Run]:
         """Iterate over the runs, newest first."""

@@ -6,9 +6,12 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from amlsdk.errors import InvalidArgument, NotFound
 from amlsdk.filesets.checkout import checkout
 from amlsdk.operations.filesets import GetFileSet
 from amlsdk.records.filesets import FileEntry, FileSetRecord
+from amlsdk.records.names import check_text
+from amlsdk.resources.arguments import check_flag, local_path
 
 if TYPE_CHECKING:
     from amlsdk.resources.client import Client
@@ -42,12 +45,19 @@ class RunSnapshot:
 
         Raises:
             NotFound: It has no such file.
+            InvalidArgument: It is not UTF-8.
         """
-        from amlsdk.errors import NotFound
+        check_text(path, what="read_text(path=...)")
+        content = self._content(path)
+        try:
+            return content.decode()
+        except UnicodeDecodeError as error:
+            raise InvalidArgument(f"read_text({path!r}): not UTF-8: {error.reason}; checkout() it") from error
 
+    def _content(self, path: str) -> bytes:
         for entry in self.files:
             if entry.path == path:
-                return self._client.blobs.open(entry.digest).read().decode()
+                return self._client.blobs.open(entry.digest).read()
         raise NotFound(f"the snapshot {self.digest[:12]} has no file {path!r}")
 
     def checkout(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
@@ -63,8 +73,10 @@ class RunSnapshot:
         Raises:
             Conflict: Other files are there; nothing was written.
         """
-        checkout(self.record, self._client.blobs, Path(folder), overwrite=overwrite)
-        return Path(folder)
+        target = local_path(folder, what="checkout(folder=...)")
+        check_flag(overwrite, what="checkout(overwrite=...)")
+        checkout(self.record, self._client.blobs, target, overwrite=overwrite)
+        return target
 
     def __repr__(self) -> str:
         return f"<RunSnapshot {self.digest[:12]}>"

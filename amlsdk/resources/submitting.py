@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import numbers
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -22,11 +23,14 @@ from amlsdk.records.jobs import JobSpec
 from amlsdk.records.logged import InputRecord
 from amlsdk.records.names import check_name, check_text
 from amlsdk.records.runs import RunRecord
+from amlsdk.resources.arguments import check_items, local_path, named
 from amlsdk.resources.capture.command import params_of
 from amlsdk.resources.capture.context import ContextCapture
-from amlsdk.resources.inputs import InputSource, kept_inputs, single_file, store_input
+from amlsdk.resources.inputs import InputSource, check_inputs, kept_inputs, single_file, store_input
 from amlsdk.resources.launching import Launch
+from amlsdk.resources.passing import PassingLine
 from amlsdk.resources.run import Run
+from amlsdk.resources.run_reading import RESUBMITTED_FROM
 
 if TYPE_CHECKING:
     from amlsdk.resources.client import Client
@@ -61,14 +65,16 @@ def submit(client: Client, experiment_id: str, submission: Submission) -> Run:
         script=_script(folder, submission.script),
         snapshot="",
         arguments=_arguments(submission.arguments),
-        target=submission.target,
+        target=check_text(submission.target, what="submit(target=...)"),
         environment_variables=_variables(submission.environment_variables),
         timeout_s=_timeout(submission.timeout_s),
     )
-    _check_target(job, submission)
+    _check_adapter(job)
+    _check_dependencies(job, submission)
+    check_inputs(submission.inputs)
     with Launch() as starting:
         inputs = {name: store_input(client, name, source) for name, source in submission.inputs.items()}
-        digest = _store_folder(client, folder)
+        digest = _store_folder(client, folder, job.script)
         files = {name: single_file(client, record) for name, record in inputs.items()}
         job = attrs.evolve(
             job,
@@ -78,7 +84,7 @@ def submit(client: Client, experiment_id: str, submission: Submission) -> Run:
         )
         run = _create(client, experiment_id, job, name=submission.name, tags=submission.tags)
         starting.hand_over(client, job.target)
-    _note_surroundings(run, list(inputs.values()), folder)
+    _note_surroundings(run, list(inputs.values()), folder, {})
     return run
 
 
@@ -97,14 +103,16 @@ def resubmit(
     job = attrs.evolve(
         record.job,
         arguments=record.job.arguments if arguments is None else _arguments(arguments),
-        target=target or record.job.target,
+        target=record.job.target if target is None else check_text(target, what="resubmit(target=...)"),
     )
     _check_adapter(job)
-    every_tag = {"resubmitted_from": record.id, **(tags or {})}
+    every_tag = {RESUBMITTED_FROM: record.id, **(tags or {})}
     with Launch() as starting:
         run = _create(client, record.experiment_id, job, name=name, tags=every_tag)
         starting.hand_over(client, job.target)
-    _note_surroundings(run, kept_inputs(client, record.id), None)
+    # The code is that of the first run, and so is where it came from; the packages are those of today.
+    kept = Run(client, record).context
+    _note_surroundings(run, kept_inputs(client, record.id), None, {"git": kept["git"]} if "git" in kept else {})
     return run
 
 
@@ -122,10 +130,15 @@ def _create(client: Client, experiment_id: str, job: JobSpec, *, name: str | Non
     return Run(client, client.send(request))
 
 
-def _store_folder(client: Client, folder: Path) -> str:
+def _store_folder(client: Client, folder: Path, script: str) -> str:
     spool = client.spool
     exclude = [] if spool.blobs is None else [spool.blobs.parent]
-    taken = snapshot(folder, client.blobs, exclude=exclude, cache=spool.cache)
+    with PassingLine(None, wanted=client.config.progress) as line:
+
+        def show(done: int, whole: int) -> None:
+            line.show(f"snapshot of {folder}: {done / 1e6:.0f} of {whole / 1e6:.0f} MB")
+
+        taken = snapshot(folder, client.blobs, exclude=exclude, needed=script, cache=spool.cache, progress=show)
     _warn_of_size(folder, taken)
     return client.send(CreateFileSet(entries=taken.record.entries)).digest
 
@@ -142,17 +155,17 @@ def _warn_of_size(folder: Path, taken: Snapshot) -> None:
         )
 
 
-def _note_surroundings(run: Run, inputs: Sequence[InputRecord], folder: Path | None) -> None:
+def _note_surroundings(run: Run, inputs: Sequence[InputRecord], folder: Path | None, known: Mapping[str, Any]) -> None:
     log = run._client.log_of(run.id)  # noqa: SLF001  # the log belongs to the run
-    wanted = folder is not None and run._client.config.capture_context  # noqa: SLF001
-    capture = ContextCapture(folder) if wanted and folder is not None else None
+    capture = ContextCapture(folder) if run._client.config.capture_context else None  # noqa: SLF001
 
     def note() -> None:
         for record in inputs:
             log.writer.input(record)
         if capture is not None:
             # The submitter's own command says nothing of the run.
-            log.writer.context({topic: value for topic, value in capture.gather().items() if topic != "command"})
+            gathered = {topic: value for topic, value in capture.gather().items() if topic != "command"}
+            log.writer.context({**gathered, **known})
         log.retire()
 
     log.do(note)
@@ -161,9 +174,9 @@ def _note_surroundings(run: Run, inputs: Sequence[InputRecord], folder: Path | N
 def _script(folder: Path, script: str | os.PathLike[str]) -> str:
     if not folder.is_dir():
         raise InvalidArgument(f"there is no folder {folder} to submit")
-    path = Path(script)
-    full = (path if path.is_absolute() else folder / path).resolve()
     root = folder.resolve()
+    path = local_path(folder / named(script, what="submit(script=...)"), what="submit(script=...)")
+    full = Path(os.path.realpath(path))  # other than `resolve`, it says nothing of links that lead in a circle
     if not full.is_relative_to(root):
         raise InvalidArgument(f"the script {os.fspath(script)!r} is not in the project's folder {root}")
     if not full.is_file():
@@ -177,14 +190,14 @@ def _near(root: Path) -> str:
 
 
 def _arguments(arguments: Sequence[object]) -> tuple[str, ...]:
-    if isinstance(arguments, (str, bytes)):
-        raise InvalidArgument(f"arguments is a list like ['--depth', 4], not the text {arguments!r}")
-    return tuple(_argument(argument) for argument in arguments)
+    given = check_items(arguments, what="arguments", of="texts, numbers and paths like ['--depth', 4]")
+    return tuple(_argument(argument) for argument in given)
 
 
 def _argument(argument: object) -> str:
-    if isinstance(argument, (str, int, float, os.PathLike)):
-        text = os.fspath(argument) if isinstance(argument, os.PathLike) else str(argument)
+    text = os.fspath(argument) if isinstance(argument, os.PathLike) else argument
+    # The scalars of NumPy are such numbers too.
+    if isinstance(text, (str, numbers.Real)):
         return check_text(str(text), what="an argument")
     raise InvalidArgument(f"an argument is a text, number or path, not {type(argument).__name__} {argument!r:.60}")
 
@@ -207,12 +220,12 @@ def _timeout(timeout_s: Any) -> float | None:
     return float(timeout_s)
 
 
-def _check_target(job: JobSpec, submission: Submission) -> None:
-    if submission.dependencies is not None and job.target == "local":
-        raise InvalidArgument(
-            f"dependencies={os.fspath(submission.dependencies)!r}: the target 'local' runs this interpreter as it is"
-        )
-    _check_adapter(job)
+def _check_dependencies(job: JobSpec, submission: Submission) -> None:
+    if submission.dependencies is None:
+        return
+    path = named(submission.dependencies, what="submit(dependencies=...)")
+    if job.target == "local":
+        raise InvalidArgument(f"dependencies={path!r}: the target 'local' runs this interpreter as it is")
 
 
 def _check_adapter(job: JobSpec) -> None:

@@ -277,3 +277,25 @@ def test_system_metrics_come_with_longer_runs_and_can_be_turned_off(tmp_path):
         with workspace.experiments.get("e").start_run() as quiet:
             quiet.log("loss", 1)
         assert list(quiet.metrics) == ["loss"]
+
+
+def test_steps_go_on_where_a_resumed_run_left_off(experiment):
+    with experiment.start_run() as run:
+        for value in (0.0, 1.0, 2.0):
+            run.log("loss", value)
+        run.log("other", 5.0, step=40)
+    with experiment.start_run(resume=run.id) as run:
+        run.log("loss", 9.0)
+        run.log("other", 6.0)
+        run.log("new", 1.0)
+    assert list(run.series("loss").steps) == [0, 1, 2, 3]
+    assert list(run.series("other").steps) == [40, 41]
+    assert list(run.series("new").steps) == [0]
+    assert run.metrics["loss"] == 9.0
+
+
+def test_an_ended_run_shows_its_end(experiment):
+    with experiment.start_run("first") as run:
+        assert "Running" in repr(run)
+    assert "Completed" in repr(run)
+    assert run.record.status == "Completed"

@@ -207,3 +207,13 @@ def test_how_busy_the_machine_is_is_sampled_while_a_script_runs(experiment, code
     run = experiment.submit("train.py").wait(60)
     assert run.metrics["system/process_memory_bytes"] > 1e6
     assert len(run.series("system/memory_percent")) > 1
+
+
+def test_a_script_that_the_snapshot_leaves_out_is_refused_before_anything_is_stored(workspace, experiment, code):
+    code("train.py", "print(1)")
+    code(".amlignore", "train.py\n")
+    with pytest.raises(InvalidArgument, match=r"'train.py' is needed but left out .* add the line '!train.py'"):
+        experiment.submit("train.py")
+    assert experiment.runs.list() == []
+    code(".amlignore", "train.py\n!train.py\n")
+    assert list(experiment.submit("train.py").wait(60).logs()) == ["1"]

@@ -26,13 +26,13 @@ class ContextCapture:
     a repository again when 2 s have passed since the last look, so the second run of a process costs nearly nothing.
 
     Args:
-        folder: Of the code.
+        folder: Of the code; None where it is in no folder here.
     """
 
-    def __init__(self, folder: str | os.PathLike[str]) -> None:
+    def __init__(self, folder: str | os.PathLike[str] | None) -> None:
         from amlsdk.resources.capture.command import command_line
 
-        self._folder = os.path.abspath(folder)  # noqa: PTH100  # resolves no links
+        self._folder = None if folder is None else os.path.abspath(folder)  # noqa: PTH100  # resolves no links
         self._topics: dict[str, Any] = {}
         self._gather("command", command_line)
 
@@ -46,7 +46,8 @@ class ContextCapture:
         self._gather("python", _python)
         self._gather("machine", _machine)
         self._gather("packages", _packages)
-        self._gather("git", functools.partial(_git, self._folder))
+        if self._folder is not None:
+            self._gather("git", functools.partial(_git, self._folder))
         return dict(self._topics)
 
     def _gather(self, topic: str, look: Callable[[], Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import itertools
 import os
 import re
@@ -103,8 +104,15 @@ def _script() -> list[SourceFile]:
 
 
 def _is_installed(path: Path) -> bool:
+    real = path.resolve()
+    return any(real.is_relative_to(folder) for folder in _installed_folders())
+
+
+# Once a process: finding them takes half as long as all else that a short run keeps of itself.
+@functools.cache
+def _installed_folders() -> frozenset[Path]:
     folders = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib", "scripts")}
-    return any(path.resolve().is_relative_to(Path(folder).resolve()) for folder in folders if folder)
+    return frozenset(Path(folder).resolve() for folder in folders if folder)
 
 
 def _command() -> list[SourceFile]:

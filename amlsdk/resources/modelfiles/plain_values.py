@@ -11,6 +11,7 @@ __all__ = ["class_name", "plain"]
 _MAX_ITEMS = 100
 _MAX_TEXT = 1000
 _MAX_DEPTH = 6
+_INT_BITS = 64
 
 
 def class_name(kind: Any) -> str:
@@ -21,15 +22,18 @@ def class_name(kind: Any) -> str:
 def plain(value: Any, *, depth: int = _MAX_DEPTH) -> Any:
     """JSON that says what a value is: itself where JSON has it, else a short text.
 
-    NaN and infinities are texts ("nan", "inf"); long texts and lists are cut; an estimator is its class and
+    NaN, infinities and integers beyond 64 bits are texts; long texts and lists are cut; an estimator is its class and
     hyperparameters; any other object is the name of its class.
     """
-    if value is None or isinstance(value, (bool, int)):
+    if value is None or isinstance(value, bool):
         return value
+    if isinstance(value, int):
+        return int(value) if value.bit_length() < _INT_BITS else str(value)[:_MAX_TEXT]
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else str(float(value))
     if isinstance(value, str):
-        return str(value[:_MAX_TEXT])
+        # A lone surrogate is in no text that travels.
+        return value[:_MAX_TEXT].encode(errors="replace").decode()
     if depth == 0:
         return class_name(type(value))
     return _structured(value, depth - 1)
