@@ -18,6 +18,7 @@ from amlsdk.records.runs import RunStatus
 __all__ = ["run_to_end"]
 
 _INTERRUPTED = 130
+_PATIENCE_S = 10.0
 
 
 def run_to_end(begin: Callable[[], amlsdk.Run], *, detach: bool, as_json: bool) -> amlsdk.Run:
@@ -55,6 +56,7 @@ class _Interruption:
     def __init__(self) -> None:
         self.asked = False
         self._run: amlsdk.Run | None = None
+        self._cancelling: threading.Thread | None = None
 
     def __enter__(self) -> _Interruption:
         self._before = signal.signal(signal.SIGINT, self._interrupt)
@@ -64,6 +66,9 @@ class _Interruption:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         signal.signal(signal.SIGINT, self._before)
+        if self._cancelling is not None:
+            # Whoever is in a hurry leaves once the request is sent: without it the run would go on for ever.
+            self._cancelling.join(_PATIENCE_S)
 
     def concerns(self, run: amlsdk.Run) -> None:
         """Say which run is meant from now on."""
@@ -76,7 +81,8 @@ class _Interruption:
             raise KeyboardInterrupt
         self.asked = True
         # The interrupted code may hold any lock, so that nothing is asked or printed from here.
-        threading.Thread(target=self._cancel, daemon=True).start()
+        self._cancelling = threading.Thread(target=self._cancel, daemon=True)
+        self._cancelling.start()
 
     def _cancel(self) -> None:
         click.echo("\ncancelling; Ctrl-C again leaves it at that", err=True)

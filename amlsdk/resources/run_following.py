@@ -12,6 +12,7 @@ from amlsdk.errors import InvalidArgument, OperationFailed
 from amlsdk.operations.jobs import CancelRun
 from amlsdk.operations.runs import GetRun, ReadOutput
 from amlsdk.records.runs import ENDED, RunRecord, RunStatus
+from amlsdk.resources.arguments import check_flag
 from amlsdk.resources.progress import Progress
 
 if TYPE_CHECKING:
@@ -112,6 +113,7 @@ class RunFollowing:
         Args:
             follow: Go on until the run ends; each look waits at most half a second. Otherwise what is there by now.
         """
+        check_flag(follow, what="logs(follow=...)")
         after, launched, lines = 0, time.monotonic(), _Lines()
         while True:
             record = self._client.send(GetRun(run_id=self.id))

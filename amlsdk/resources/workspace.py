@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from types import TracebackType
 from typing import Any
 
+from amlsdk.errors import InvalidArgument
 from amlsdk.operations.workspaces import CollectGarbage, GetWorkspace, UpdateWorkspace
 from amlsdk.records.workspaces import GarbageRecord, WorkspaceRecord
+from amlsdk.resources.arguments import check_flag, check_whole, shown
 from amlsdk.resources.client import Client
 from amlsdk.resources.current import active_runs
 from amlsdk.resources.experiment import ExperimentCollection
@@ -20,6 +23,8 @@ __all__ = ["Workspace"]
 
 class Workspace(Resource[WorkspaceRecord]):
     """A workspace: the unit of sharing, in a folder or behind a URL. Use it as a context manager, or `close()` it."""
+
+    what = "workspace"
 
     @classmethod
     def of(cls, client: Client) -> Workspace:
@@ -71,7 +76,11 @@ class Workspace(Resource[WorkspaceRecord]):
 
         Args:
             slots: How many submitted runs of the target `local` execute at once on a machine.
+
+        Raises:
+            InvalidArgument: Not a number from 1 on.
         """
+        check_whole(slots, what="update(slots=...)")
         self._record = self._client.send(UpdateWorkspace(slots=slots))
         return self
 
@@ -81,7 +90,13 @@ class Workspace(Resource[WorkspaceRecord]):
         Args:
             grace_s: Younger blobs may be on their way into a run or a model, and stay.
             dry_run: Only count them.
+
+        Raises:
+            InvalidArgument: Not a number of seconds.
         """
+        if isinstance(grace_s, bool) or not isinstance(grace_s, (int, float)) or not 0 <= grace_s < math.inf:
+            raise InvalidArgument(f"collect_garbage(grace_s=...) is 0 or more seconds, not {shown(grace_s)}")
+        check_flag(dry_run, what="collect_garbage(dry_run=...)")
         return self._client.send(CollectGarbage(grace_s=grace_s, dry_run=dry_run))
 
     def close(self) -> None:

@@ -1,12 +1,15 @@
 """The command `aml`, as a person types it."""
 
 import contextlib
+import fcntl
 import json
 import os
+import pty
 import signal
 import struct
 import subprocess
 import sys
+import termios
 
 import pytest
 
@@ -243,7 +246,6 @@ def test_a_table_keeps_to_the_terminals_width_and_to_whole_ids(aml, tmp_path, te
 @pytest.fixture
 def terminal_of(tmp_path):
     """What a command prints to a terminal of so many columns."""
-    pty, fcntl, termios = (pytest.importorskip(name) for name in ("pty", "fcntl", "termios"))
 
     def run(command, columns):
         parent, child = pty.openpty()

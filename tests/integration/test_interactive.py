@@ -5,6 +5,8 @@ import subprocess
 import sys
 import threading
 
+import numpy
+import pandas
 import pytest
 
 import amlsdk
@@ -138,14 +140,12 @@ def test_tables_lists_rows_and_matrices_come_back(experiment):
 
 
 def test_an_image_comes_back_as_png(experiment):
-    numpy = pytest.importorskip("numpy")
     with experiment.start_run() as run:
         run.log_image("noise", numpy.zeros((4, 5, 3), dtype="uint8"))
     assert run.files.open("images/noise.png").read().startswith(b"\x89PNG")
 
 
 def test_an_input_keeps_digest_schema_and_profile(experiment, tmp_path):
-    pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame({"a": [1.0, 2.0, None], "b": ["x", "y", "x"]})
     frame.to_csv(tmp_path / "data.csv", index=False)
     with experiment.start_run() as run:

@@ -1,5 +1,7 @@
 """Arguments that can't be meant: refused by name, alike in every mode, before anything is done."""
 
+import numpy
+import pandas
 import pytest
 
 import amlsdk
@@ -58,7 +60,6 @@ def test_a_list_is_no_single_value_and_no_text(run, value):
 
 
 def test_a_list_may_be_an_array_a_series_or_a_generator(run):
-    numpy, pandas = pytest.importorskip("numpy"), pytest.importorskip("pandas")
     refused(lambda: run.log_list("values", numpy.array(3)), "is a list")
     refused(lambda: run.log_list("values", pandas.DataFrame({"a": [1]})), "is a list")
     for values in (
@@ -252,7 +253,6 @@ def test_a_submission_is_looked_at_before_anything_is_sent(experiment, code, wha
 
 
 def test_numbers_of_numpy_are_arguments(experiment, code):
-    numpy = pytest.importorskip("numpy")
     code("train.py", "")
     run = experiment.submit("train.py", arguments=["--depth", numpy.int64(3), "--rate", numpy.float32(0.5)])
     assert run.wait(60).params == {"depth": "3", "rate": "0.5"}
@@ -399,3 +399,18 @@ def test_a_collection_shows_its_first_members(workspace, tmp_path):
     assert repr(workspace.experiments).splitlines()[0].split() == ["name", "project_id", "created"]
     assert repr(workspace.projects["p00"].experiments).splitlines()[0].split() == ["name", "created"]
     assert repr(workspace.models).splitlines()[2].split()[:4] == ["m", "1", "files", "prod"]
+
+
+@pytest.mark.parametrize("value", ["2", 0, -1, 1.5, True])
+def test_slots_are_a_number(workspace, value):
+    refused(lambda: workspace.update(slots=value), "update(slots=...) is a whole number from 1 on")
+
+
+@pytest.mark.parametrize("value", ["1", -1, None, True, float("nan"), float("inf")])
+def test_the_grace_of_a_collection_is_a_time(workspace, value):
+    refused(lambda: workspace.collect_garbage(grace_s=value), "collect_garbage(grace_s=...) is 0 or more seconds")
+    refused(lambda: workspace.collect_garbage(dry_run="no"), "collect_garbage(dry_run=...) is True or False")
+
+
+def test_following_is_true_or_false(run):
+    refused(lambda: list(run.logs(follow="x")), "logs(follow=...) is True or False")
