@@ -5,8 +5,8 @@ import subprocess
 import sys
 import threading
 
-import numpy
-import pandas
+import numpy as np
+import pandas as pd
 import pytest
 
 import amlsdk
@@ -141,12 +141,12 @@ def test_tables_lists_rows_and_matrices_come_back(experiment):
 
 def test_an_image_comes_back_as_png(experiment):
     with experiment.start_run() as run:
-        run.log_image("noise", numpy.zeros((4, 5, 3), dtype="uint8"))
+        run.log_image("noise", np.zeros((4, 5, 3), dtype="uint8"))
     assert run.files.open("images/noise.png").read().startswith(b"\x89PNG")
 
 
 def test_an_input_keeps_digest_schema_and_profile(experiment, tmp_path):
-    frame = pandas.DataFrame({"a": [1.0, 2.0, None], "b": ["x", "y", "x"]})
+    frame = pd.DataFrame({"a": [1.0, 2.0, None], "b": ["x", "y", "x"]})
     frame.to_csv(tmp_path / "data.csv", index=False)
     with experiment.start_run() as run:
         run.log_input("frame", frame)

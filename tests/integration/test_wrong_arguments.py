@@ -1,7 +1,7 @@
 """Arguments that can't be meant: refused by name, alike in every mode, before anything is done."""
 
-import numpy
-import pandas
+import numpy as np
+import pandas as pd
 import pytest
 
 import amlsdk
@@ -60,11 +60,11 @@ def test_a_list_is_no_single_value_and_no_text(run, value):
 
 
 def test_a_list_may_be_an_array_a_series_or_a_generator(run):
-    refused(lambda: run.log_list("values", numpy.array(3)), "is a list")
-    refused(lambda: run.log_list("values", pandas.DataFrame({"a": [1]})), "is a list")
+    refused(lambda: run.log_list("values", np.array(3)), "is a list")
+    refused(lambda: run.log_list("values", pd.DataFrame({"a": [1]})), "is a list")
     for values in (
-        numpy.array([0, 1, 4]),
-        pandas.Series([0, 1, 4]),
+        np.array([0, 1, 4]),
+        pd.Series([0, 1, 4]),
         (i * i for i in range(3)),
         {0: 0, 1: 1, 2: 4}.values(),
     ):
@@ -254,7 +254,7 @@ def test_a_submission_is_looked_at_before_anything_is_sent(experiment, code, wha
 
 def test_numbers_of_numpy_are_arguments(experiment, code):
     code("train.py", "")
-    run = experiment.submit("train.py", arguments=["--depth", numpy.int64(3), "--rate", numpy.float32(0.5)])
+    run = experiment.submit("train.py", arguments=["--depth", np.int64(3), "--rate", np.float32(0.5)])
     assert run.wait(60).params == {"depth": "3", "rate": "0.5"}
 
 
