@@ -200,7 +200,7 @@ import sys, amlsdk
 workspace = amlsdk.connect(sys.argv[1])
 run = workspace.projects.get_or_create("p").experiments.get_or_create("e").start_run()
 run.log("loss", 0.5)
-print(run.id)
+print(run.id, flush=True)
 {end}
 """
 
