@@ -55,6 +55,7 @@ class _Interruption:
 
     def __init__(self) -> None:
         self.asked = False
+        self._hurried = False
         self._run: amlsdk.Run | None = None
         self._cancelling: threading.Thread | None = None
 
@@ -69,6 +70,9 @@ class _Interruption:
         if self._cancelling is not None:
             # Whoever is in a hurry leaves once the request is sent: without it the run would go on for ever.
             self._cancelling.join(_PATIENCE_S)
+        if error is not None and self._hurried:
+            # What is interrupted may make an error of its own of that, such as a connection that was lost.
+            raise KeyboardInterrupt from error
 
     def concerns(self, run: amlsdk.Run) -> None:
         """Say which run is meant from now on."""
@@ -78,6 +82,7 @@ class _Interruption:
 
     def _interrupt(self, _: int, __: FrameType | None) -> None:
         if self.asked:
+            self._hurried = True
             raise KeyboardInterrupt
         self.asked = True
         # The interrupted code may hold any lock, so that nothing is asked or printed from here.

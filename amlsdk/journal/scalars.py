@@ -70,11 +70,13 @@ def _held(value: Any) -> Any:
 
 
 def _whole(value: Any, what: str) -> int:
+    # NumPy's truth values have an index too, but warn of it.
+    is_truth = isinstance(value, bool) or getattr(getattr(value, "dtype", None), "kind", None) == "b"
     try:
-        number = operator.index(value)
+        number = None if is_truth else operator.index(value)
     except TypeError as error:
         raise InvalidArgument(f"{what} is a whole number, not {type(value).__name__}") from error
-    if isinstance(value, bool):
+    if number is None:
         raise InvalidArgument(f"{what} is a whole number, not bool")
     if number not in INT64:
         raise InvalidArgument(f"{what} has 64 bits; {number} is beyond them")
