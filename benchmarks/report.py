@@ -112,7 +112,7 @@ def page(results: Results) -> str:
         "",
         "A series is read back after its journal was read in; the first reader after logging pays for that, and the "
         "first row includes it. The runs of the searches were written by SQL on both sides, to save time. "
-        "The searches and snapshots of amlsdk are measured below the objects that users touch.",
+        "The snapshots of amlsdk are measured below the objects that users touch.",
         "",
     ]
     return "\n".join(lines)

@@ -74,9 +74,12 @@ class Interactive:
         self._pid = os.getpid()
         self._lock = threading.Lock()
         self._ended = False
-        self._retired = False
+        self._flushed = False
         self._client = run._client  # noqa: SLF001  # a run's two halves
         self._log = self._client.log_of(run.id)
+        # Both the end and the capture write to it, beside each other; whichever is later closes it.
+        self._journal = self._log.writer
+        self._needed_by = 2
         config = self._client.config
         self._context = ContextCapture(Path.cwd()) if config.capture_context else None
         self._log.do(self._capture)
@@ -88,17 +91,24 @@ class Interactive:
             self._sampling = background().do(self._metrics.start, after_s=min(1.0, config.system_metrics_s / 2))
 
     def _capture(self) -> None:
-        if self._context is not None:
-            self._log.writer.context(self._context.gather())
-        if not _in_notebook():
-            self._keep_source()
-        if self._retired:
-            self._log.retire()  # the run was quicker than this, and nobody else will close what this began
+        try:
+            if self._context is not None:
+                self._journal.context(self._context.gather())
+            if not _in_notebook():
+                self._keep_source()
+        finally:
+            if self._is_last():
+                self._log.finish(self._journal)
+
+    def _is_last(self) -> bool:
+        with self._lock:
+            self._needed_by -= 1
+            return self._needed_by == 0
 
     def _keep_source(self) -> None:
         if self._client.config.capture_source:
             for file in source_of_process():
-                self._run._keep(f"source/{file.name}", "source", file.content)  # noqa: SLF001
+                self._run._keep(f"source/{file.name}", "source", file.content, writer=self._journal)  # noqa: SLF001
 
     def end(self, status: str, error: str | None) -> None:
         """End the run, once; in a forked child this only flushes what the child logged."""
@@ -109,13 +119,22 @@ class Interactive:
             first, self._ended = not self._ended, True
         if first:
             self._claim(status, error)
-        if not self._retired:
-            # Raises where the disk refuses, so that the end may be asked for again.
-            self._log.flush()
-            self._retired = True
-            self._log.retire()
+        # Raises where the disk refuses, so that the end may be asked for again.
+        self._log.flush()
+        with self._lock:
+            first, self._flushed = not self._flushed, True
+        if first:
+            self._let_go()
         # What is known of the run was read before its end.
         self._run._known = None  # noqa: SLF001
+
+    def _let_go(self) -> None:
+        last = self._log.detach()
+        if last is not None and last is not self._journal:
+            # The connection was closed and used again meanwhile.
+            self._log.do(lambda: self._log.finish(last))
+        if self._is_last():
+            self._log.do(lambda: self._log.finish(self._journal))
 
     def _claim(self, status: str, error: str | None) -> None:
         current.leave(self._run)

@@ -99,13 +99,19 @@ class RunLog:
 
     def retire(self) -> None:
         """Let the present journal be closed beside the caller's code; what is logged from now on begins a new one."""
+        writer = self.detach()
+        if writer is not None:
+            self.do(lambda: self.finish(writer))
+
+    def detach(self) -> JournalWriter | None:
+        """Return the present journal, where there is one, for the caller to `finish`; more is logged to a new one."""
         with self._lock:
             writer, self._writer = self._writer, None
             self._stop.set()
-        if writer is not None:
-            self.do(lambda: self._finish(writer))
+        return writer
 
-    def _finish(self, writer: JournalWriter) -> None:
+    def finish(self, writer: JournalWriter) -> None:
+        """Close a journal, and send what is left of it."""
         writer.close()
         if self._client.spool.shipped:
             self._ship(writer)

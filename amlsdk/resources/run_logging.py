@@ -259,11 +259,12 @@ class RunLogging:
         mode = "executable" if os.access(source, os.X_OK) else "file"
         self._writer.file(RunFileRecord(path=path, kind="output", digest=digest, size_bytes=size, mode=mode))
 
-    def _keep(self, path: str, kind: str, content: bytes) -> None:
+    def _keep(self, path: str, kind: str, content: bytes, *, writer: JournalWriter | None = None) -> None:
         digest = hashlib.sha256(content).hexdigest()
         check_path(path)
         self._client.blobs.put(digest, ByteStream.of(content))
-        self._writer.file(RunFileRecord(path=path, kind=kind, digest=digest, size_bytes=len(content)))
+        record = RunFileRecord(path=path, kind=kind, digest=digest, size_bytes=len(content))
+        (writer or self._writer).file(record)
 
 
 def _items(name: str, values: Any) -> Any:

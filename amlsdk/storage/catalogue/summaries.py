@@ -6,6 +6,7 @@ metrics, in little-endian columns of k: count and last step (64-bit integers), l
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 import struct
@@ -85,6 +86,7 @@ def _read(texts: str, numbers: bytes) -> Summary:
     return Summary(MetricSummaries(names, _packed(len(names)).unpack(numbers)), document["params"], document["tags"])
 
 
+@functools.lru_cache(maxsize=256)
 def _packed(names: int) -> struct.Struct:
     return struct.Struct(f"<{2 * names}q{3 * names}d")
 
