@@ -21,7 +21,7 @@ __all__ = ["SeriesRecord", "pack", "unpack"]
 
 _MAGIC = b"AMLSER1\n"
 _HEAD = 16
-_AT_ONCE = CHUNK // 8
+_PIECE = 8 * CHUNK
 
 
 @attrs.frozen(kw_only=True)
@@ -48,8 +48,10 @@ def _pieces(series: SeriesRecord) -> Iterator[bytes]:
     yield _MAGIC + struct.pack("<Q", len(series.values))
     columns: tuple[array[Any], ...] = (series.steps, series.times_us, series.values)
     for column in columns:
-        for start in range(0, len(column), _AT_ONCE):
-            yield _little(column[start : start + _AT_ONCE])
+        # Through a view, as slices of the column itself would be copied once more.
+        with memoryview(_little(column)) as view, view.cast("B") as content:
+            for start in range(0, len(content), _PIECE):
+                yield content[start : start + _PIECE].tobytes()
 
 
 def unpack(content: bytes) -> SeriesRecord:
@@ -72,7 +74,8 @@ def unpack(content: bytes) -> SeriesRecord:
     return SeriesRecord(steps=steps, times_us=times, values=values)
 
 
-def _little(part: array[Any]) -> bytes:
+def _little(column: array[Any]) -> array[Any]:
     if sys.byteorder == "big":
-        part.byteswap()
-    return part.tobytes()
+        column = column[:]
+        column.byteswap()
+    return column

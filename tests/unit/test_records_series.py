@@ -21,7 +21,7 @@ def series(count):
 @pytest.mark.parametrize("count", [0, 1, 4, 5, 9])
 def test_points_arrive_as_they_were_sent(monkeypatch, count):
     """In pieces, so that nothing is held beside the columns; as often as the stream is begun."""
-    monkeypatch.setattr(records, "_AT_ONCE", 4)
+    monkeypatch.setattr(records, "_PIECE", 32)
     stream = pack(series(count))
     assert unpack(stream.read()) == unpack(stream.read()) == series(count)
     assert stream.size_bytes == len(stream.read()) == 16 + 24 * count
