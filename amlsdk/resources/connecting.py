@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from amlsdk import plugins
-from amlsdk.errors import InvalidArgument
+from amlsdk.errors import InvalidArgument, NotFound
 from amlsdk.resources.arguments import check_flag, local_path, named, shown
 from amlsdk.resources.client import Address, Client
 from amlsdk.resources.config import Config
@@ -64,7 +64,11 @@ def connect(  # the few settings a connection has
     if is_url and token is None:
         token = os.environ.get("AMLSDK_TOKEN")
     client = Client(Address(location=place, token=token, create=create, session=session), config or Config())
-    return Workspace.of(client)
+    opened = Workspace.of(client)
+    if workspace is not None and workspace not in {opened.name, opened.id}:
+        client.close()
+        raise NotFound(f"{place} serves the workspace {opened.name!r}, not {workspace!r}")
+    return opened
 
 
 def _checked(location: str | os.PathLike[str]) -> str:
@@ -73,7 +77,7 @@ def _checked(location: str | os.PathLike[str]) -> str:
     if not separator:
         return str(local_path(place, what="connect(location=...)"))
     known = plugins.names("amlsdk.backends")
-    if scheme not in known:
+    if scheme.lower() not in known:
         places = ", ".join(f"{name}://" for name in known)
         raise InvalidArgument(f"connect: there is no {scheme}://; a workspace is a folder or at one of {places}")
     return place

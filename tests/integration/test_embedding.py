@@ -323,6 +323,15 @@ def test_what_is_given_beats_the_environment(server, monkeypatch):
         assert workspace._client.backend._service._connection._bearer.source == "given"
 
 
+def test_a_service_is_asked_for_the_workspace_that_it_has(server):
+    with amlsdk.connect(server.url, workspace="served") as workspace:
+        assert workspace.name == "served"
+    with amlsdk.connect(server.url.replace("http://", "HTTP://")) as workspace:
+        assert workspace.name == "served"
+    with pytest.raises(NotFound, match="serves the workspace 'served', not 'other'"):
+        amlsdk.connect(server.url, workspace="other")
+
+
 def test_the_folder_is_found_as_documented(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
