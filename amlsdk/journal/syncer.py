@@ -22,7 +22,11 @@ class _Forked(Protocol):
 
 
 class Syncer:
-    """A thread that tends all open journals of the process; it lives only while there are some."""
+    """A thread that tends all open journals of the process.
+
+    It ends when there have been none for a period: starting one for each of many short runs would take as long as
+    their journals do.
+    """
 
     def __init__(self) -> None:
         self.after_fork()
@@ -42,9 +46,13 @@ class Syncer:
                 self._start()
 
     def remove(self, file: _File) -> None:
-        """Tend it no longer; returns after the thread's end where it was the last."""
+        """Tend it no longer."""
         with self._lock:
             self._files.discard(file)
+
+    def rest(self) -> None:
+        """End the thread now where there is no journal left, and wait for it."""
+        with self._lock:
             thread = self._thread
             if len(self._files) or thread is None:
                 return

@@ -11,7 +11,7 @@ import attrs
 
 from amlsdk import plugins
 from amlsdk.errors import Unavailable
-from amlsdk.journal.syncer import on_fork
+from amlsdk.journal.syncer import SYNCER, on_fork
 from amlsdk.operations import Request
 from amlsdk.resources.background import background
 from amlsdk.resources.config import Config
@@ -149,6 +149,7 @@ class Client:
         for log in logs:
             log.close()
         background().rest(_PATIENCE_S)
+        SYNCER.rest()
         with self._lock:
             backend, self._closed = self._backend, True
             self._logs, self._backend, self._service = {}, None, None

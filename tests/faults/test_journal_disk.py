@@ -10,6 +10,7 @@ import pytest
 
 from amlsdk.errors import Conflict, Unavailable
 from amlsdk.journal.lines import Batch, parse_batch
+from amlsdk.journal.syncer import SYNCER
 from amlsdk.journal.writer import JournalWriter
 from amlsdk.records.ids import new_id
 
@@ -118,6 +119,7 @@ def test_a_later_call_writes_what_waited(injected, monkeypatch):
 
 
 def test_the_background_thread_writes_what_waited_without_another_call(injected, monkeypatch):
+    SYNCER.rest()
     monkeypatch.setattr("amlsdk.journal.syncer.PERIOD_S", 0.01)
     monkeypatch.setattr("amlsdk.journal.appender.RETRY_S", 0.0)
     synced = threading.Event()

@@ -15,6 +15,7 @@ from amlsdk.errors import Conflict, InvalidArgument
 from amlsdk.journal.folder import is_locked
 from amlsdk.journal.lines import Batch, parse_batch
 from amlsdk.journal.text import MAX_LINE
+from amlsdk.journal.syncer import SYNCER
 from amlsdk.journal.writer import JournalWriter
 from amlsdk.records.ids import new_id
 from amlsdk.records.logged import InputRecord, RunFileRecord
@@ -167,24 +168,39 @@ def test_a_run_id_that_is_none_is_refused(tmp_path):
         JournalWriter(tmp_path, "../x")
 
 
-def test_the_background_thread_lives_as_long_as_a_journal_is_open(tmp_path):
+def test_the_background_thread_serves_all_journals_and_rests_when_none_is_open(tmp_path):
     def alive():
         return [thread for thread in threading.enumerate() if thread.name == "amlsdk-journal"]
 
+    SYNCER.rest()
     first, second = JournalWriter(tmp_path, new_id()), JournalWriter(tmp_path, new_id())
     assert alive() == []
     first.metric("m", 1)
     second.metric("m", 1)
-    assert len(alive()) == 1
+    [thread] = alive()
     first.close()
-    assert len(alive()) == 1
+    SYNCER.rest()
+    assert alive() == [thread]
     second.close()
+    SYNCER.rest()
     assert alive() == []
+
+
+def test_the_background_thread_ends_by_itself_when_no_journal_is_open(tmp_path, monkeypatch):
+    SYNCER.rest()
+    monkeypatch.setattr("amlsdk.journal.syncer.PERIOD_S", 0.01)
+    writer = JournalWriter(tmp_path, new_id())
+    writer.metric("m", 1)
+    [thread] = [thread for thread in threading.enumerate() if thread.name == "amlsdk-journal"]
+    writer.close()
+    thread.join(10)
+    assert not thread.is_alive()
 
 
 def test_the_background_thread_syncs_what_was_written(tmp_path, monkeypatch):
     synced = threading.Event()
     monkeypatch.setattr("amlsdk.journal.appender.locks.sync", lambda fd: synced.set())
+    SYNCER.rest()
     monkeypatch.setattr("amlsdk.journal.syncer.PERIOD_S", 0.01)
     writer = JournalWriter(tmp_path, new_id())
     writer.metric("m", 1)
@@ -193,6 +209,7 @@ def test_the_background_thread_syncs_what_was_written(tmp_path, monkeypatch):
 
 
 def test_a_journal_that_is_dropped_unclosed_gives_its_lock_back_and_ends_the_thread(tmp_path, monkeypatch):
+    SYNCER.rest()
     monkeypatch.setattr("amlsdk.journal.syncer.PERIOD_S", 0.01)
     writer = JournalWriter(tmp_path, new_id())
     writer.metric("m", 1)
