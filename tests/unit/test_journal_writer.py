@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from amlsdk.errors import Conflict, InvalidArgument
 from amlsdk.journal.folder import is_locked
 from amlsdk.journal.lines import Batch, parse_batch
-from amlsdk.journal.text import MAX_LINE
 from amlsdk.journal.syncer import SYNCER
+from amlsdk.journal.text import MAX_LINE
 from amlsdk.journal.writer import JournalWriter
 from amlsdk.records.ids import new_id
 from amlsdk.records.logged import InputRecord, RunFileRecord
