@@ -1,4 +1,4 @@
-"""Runs every benchmark beside its peer, one after the other, and writes the results and docs/benchmarks.md."""
+"""Runs every benchmark in turn with its peer, three times, and writes the results and docs/benchmarks.md."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ import datetime as dt
 import json
 import os
 import platform
+import statistics
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
 from report import page  # noqa: E402  # found beside this file, from wherever it is started
 
+ROUNDS = 3
 PAGE = HERE.parent / "docs" / "benchmarks.md"
 
 
@@ -27,24 +30,45 @@ def main() -> None:
     results = HERE / "results"
     results.mkdir(exist_ok=True)
     for script in sorted(HERE.glob("bench_*.py")):
-        measure(Path(sys.executable), script, results, options.only)
-    for script in sorted((HERE / "peers").glob("mlflow_*.py")):
-        measure(Path(options.peers), script, results, options.only)
+        peer = HERE / "peers" / script.name.replace("bench_", "mlflow_")
+        if peer.exists():
+            measure_in_turn({script: Path(sys.executable), peer: Path(options.peers)}, results, options.only)
+        else:
+            measure_in_turn({script: Path(sys.executable)}, results, options.only, rounds=1)
     write(results / "machine.json", machine())
     measured = {file.stem: json.loads(file.read_text("utf-8")) for file in sorted(results.glob("*.json"))}
     PAGE.write_text(page(measured), "utf-8")
     print(f"wrote {PAGE.relative_to(HERE.parent)}")
 
 
-def measure(python: Path, script: Path, results: Path, only: str) -> None:
+def measure_in_turn(scripts: dict[Path, Path], results: Path, only: str, *, rounds: int = ROUNDS) -> None:
+    """Run scripts by their interpreters one after the other, several times, and keep the median of each figure.
+
+    A machine is faster at one time than at another: what is compared is measured as close together as can be.
+    """
+    wanted = {script: python for script, python in scripts.items() if only in script.stem}
+    found: dict[Path, list[object]] = {script: [] for script in wanted}
+    for turn in range(rounds):
+        for script, python in wanted.items():
+            print(f"{script.stem} ({turn + 1} of {rounds}) ...", flush=True)
+            found[script].append(measure(python, script))
+    for script, each in found.items():
+        write(results / f"{script.stem}.json", middle(each))
+
+
+def middle(each: list[Any]) -> object:
+    """Return the median of numbers; of objects, that of each member; of anything else, the last."""
+    if isinstance(each[0], dict):
+        return {key: middle([one[key] for one in each]) for key in each[0]}
+    return statistics.median(each) if isinstance(each[0], (int, float)) else each[-1]
+
+
+def measure(python: Path, script: Path) -> object:
     """Run a script in a process of its own, whose output is one JSON object."""
-    if only not in script.stem:
-        return
-    print(f"{script.stem} ...", flush=True)
     done = subprocess.run([python, script], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     if done.returncode != 0:
         sys.exit(f"{script.stem} ended with exit code {done.returncode}; its last words:\n{done.stderr[-3000:]}")
-    write(results / f"{script.stem}.json", json.loads(done.stdout))
+    return json.loads(done.stdout)
 
 
 def write(file: Path, value: object) -> None:
