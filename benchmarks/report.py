@@ -95,8 +95,9 @@ def page(results: Results) -> str:
     lines = [
         "# Benchmarks",
         "",
-        "Written by `make bench`. Both sides were measured on the same machine in the same run, in turn and three times, "
-        "of which the medians stand here; MLflow with its default SQLite store. *Reach* is what was aimed at, *ratio* how much faster amlsdk was.",
+        "Written by `make bench`. Both sides were measured on the same machine in the same run, in turn and three times; "
+        "the medians stand here. MLflow has its default SQLite store. *Reach* is what was aimed at, *ratio* how much "
+        "faster amlsdk was.",
         "",
         f"{machine['date']}, amlsdk {machine['amlsdk']}, MLflow {results['mlflow_import']['version']}, "
         f"Python {machine['python']}, {machine['cpu']}, {machine['cores']} cores, {machine['memory_gb']} GB, "
