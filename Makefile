@@ -50,4 +50,4 @@ environment:
 
 environment-quickstart:
 	@scripts/setup-system python
-	@scripts/make-environment .venv -e '.[server,models,pandas]' scikit-learn
+	@scripts/make-environment .venv -e '.[server,serving,models,pandas]' scikit-learn

@@ -63,6 +63,16 @@ class Spool:
         """Folder of what may be lost at any time."""
         return self.runs.parent / "cache"
 
+    @property
+    def deployments(self) -> Path:
+        """Folder of the deployments' own folders, each named by the deployment's id."""
+        return self.runs.parent / "deployments"
+
+    @property
+    def logs(self) -> Path:
+        """Folder of the logs of image builds and deployments, each `<id>.log`."""
+        return self.runs.parent / "logs"
+
 
 class Backend(ABC):
     """A place that keeps workspaces, found by the scheme of its URL (entry-point group `amlsdk.backends`)."""

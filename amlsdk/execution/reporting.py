@@ -10,13 +10,13 @@ from typing import TypeVar
 
 import attrs
 
-from amlsdk import plugins
 from amlsdk.errors import AmlError, Conflict, NotFound, Unavailable
 from amlsdk.execution.delivering import Delivery
 from amlsdk.execution.handover import Handover
 from amlsdk.operations.jobs import ClaimRun, HeartbeatRun, SetRunStatus
+from amlsdk.places import open_backend
 from amlsdk.processes import this_process
-from amlsdk.service import Backend, Service
+from amlsdk.service import Service
 
 __all__ = ["Reporter"]
 
@@ -40,7 +40,7 @@ class Reporter:
     def __init__(self, handover: Handover) -> None:
         self._identity = this_process()
         self._heard_s = time.monotonic()
-        self._backend = self._patiently(lambda: _open(handover))
+        self._backend = self._patiently(lambda: open_backend(handover.location, token=handover.credential))
         self.service: Service = self._backend.open()
         self._deliveries: dict[str, Delivery] = {}
 
@@ -125,15 +125,6 @@ class Reporter:
                 return reply
             time.sleep(pause)
             pause = min(_LONGEST_PAUSE_S, pause * 2)
-
-
-def _open(handover: Handover) -> Backend:
-    scheme, separator, _ = handover.location.partition("://")
-    if not separator or scheme == "file":
-        backend: Backend = plugins.load("amlsdk.backends", "file")(handover.location, create=False)
-    else:
-        backend = plugins.load("amlsdk.backends", scheme)(handover.location, token=handover.credential)
-    return backend
 
 
 def _clean(reason: str) -> str:

@@ -14,13 +14,13 @@ import attrs
 
 from amlsdk import plugins
 from amlsdk.errors import AmlError
-from amlsdk.execution.detaching import let_go_of_streams
 from amlsdk.execution.handover import Handover, now
 from amlsdk.execution.preparing import prepare
 from amlsdk.execution.targets.base import Execution, Work
 from amlsdk.filesets.blobs import Blobs
 from amlsdk.filesets.listing import load_record
 from amlsdk.filesets.removing import remove_tree
+from amlsdk.processes.detaching import let_go_of_streams
 from amlsdk.records.filesets import FileSetRecord
 
 __all__ = ["NotStarted", "Started", "enter", "start"]

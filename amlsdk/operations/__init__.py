@@ -1,6 +1,18 @@
 """The API, written once: a request class an operation, a file a noun, and the table of them."""
 
-from amlsdk.operations import blobs, experiments, filesets, jobs, models, projects, runs, workspaces
+from amlsdk.operations import (
+    blobs,
+    deployments,
+    experiments,
+    filesets,
+    images,
+    jobs,
+    manifests,
+    models,
+    projects,
+    runs,
+    workspaces,
+)
 from amlsdk.operations._table import TABLE, Operation, Request, Role, operation_of
 
 __all__ = [
@@ -9,9 +21,12 @@ __all__ = [
     "Request",
     "Role",
     "blobs",
+    "deployments",
     "experiments",
     "filesets",
+    "images",
     "jobs",
+    "manifests",
     "models",
     "operation_of",
     "projects",

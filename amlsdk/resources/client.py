@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
-from amlsdk import plugins
 from amlsdk.errors import Unavailable
 from amlsdk.journal.syncer import SYNCER, on_fork
 from amlsdk.operations import Request
+from amlsdk.places import Place, open_backend
 from amlsdk.resources.background import background
 from amlsdk.resources.config import Config
 
@@ -47,14 +47,7 @@ class Address:
 
     def open(self) -> Backend:
         """Load the backend of this place's scheme and open it."""
-        scheme, separator, _ = self.location.partition("://")
-        if not separator or scheme == "file":
-            backend: Backend = plugins.load("amlsdk.backends", "file")(self.location, create=self.create)
-        else:
-            backend = plugins.load("amlsdk.backends", scheme.lower())(
-                self.location, token=self.token, session=self.session
-            )
-        return backend
+        return open_backend(self.location, create=self.create, token=self.token, session=self.session)
 
 
 class Client:
@@ -105,6 +98,12 @@ class Client:
     def spool(self) -> Spool:
         """Where this client's runs write."""
         return self._spool or self.backend.spool
+
+    @property
+    def place(self) -> Place:
+        """Where all this is, for another process on this machine."""
+        token = self.address.token
+        return Place(location=self.location, spool=self.spool, credential=token() if callable(token) else token)
 
     @property
     def blobs(self) -> FolderBlobStore | ServiceBlobs:

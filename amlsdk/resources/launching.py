@@ -1,4 +1,4 @@
-"""Beginning a supervisor: the detached process that drives submitted runs."""
+"""Beginning a supervisor: a detached process that drives a run, an image build or a deployment."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from amlsdk.errors import Unavailable
 from amlsdk.operations.jobs import ClaimRun
@@ -17,20 +17,26 @@ from amlsdk.records.runs import RunRecord
 if TYPE_CHECKING:
     from amlsdk.resources.client import Client
 
-__all__ = ["Launch", "launch"]
+__all__ = ["Detached", "Launch", "launch"]
+
+D = TypeVar("D", bound="Detached")
 
 _OF_A_RUN = frozenset({"AMLSDK_RUN_ID", "AMLSDK_JOURNALS", "AMLSDK_OUTPUTS"})
 
 
-class Launch:
-    """A supervisor that is starting; hand it a run, or let it go.
+class Detached:
+    """A process that is starting to live on its own; send it what it is to do, or let it go.
 
-    It is begun before the project is snapshotted, so that its own start costs no time of the run's.
+    It is begun before what it needs is ready, so that its own start costs no time.
+
+    Args:
+        module: What `python -m` begins; it speaks as `amlsdk.processes.beginning` does.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, module: str) -> None:
+        self._module = module
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "amlsdk.execution"],
+            [sys.executable, "-m", module],
             cwd="/",
             env=_environment(),
             stdin=subprocess.PIPE,
@@ -39,13 +45,57 @@ class Launch:
         )
         self._done = False
 
-    def __enter__(self) -> Launch:
+    def __enter__(self: D) -> D:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._answer({"claimed": None})
+        self._let_go()
+
+    def identity(self) -> ProcessIdentity:
+        """Return who it is; to be asked once.
+
+        Raises:
+            Unavailable: It did not start; what it said is above, on standard error.
+        """
+        assert self._process.stdout is not None  # noqa: S101  # it was asked for
+        line = self._process.stdout.readline()
+        try:
+            return ProcessIdentity(**json.loads(line)["identity"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise Unavailable(f"the supervisor did not start: {sys.executable} -m {self._module}") from error
+
+    def send(self, message: dict[str, Any]) -> None:
+        """Say what it is to do; only the first message is heard."""
+        self._answer(message)
+
+    def _let_go(self) -> None:
+        self._answer(None)
+
+    def _answer(self, message: dict[str, Any] | None) -> None:
+        if self._done:
+            return
+        self._done = True
+        assert self._process.stdin is not None  # noqa: S101  # it was asked for
+        assert self._process.stdout is not None  # noqa: S101
+        try:
+            if message is not None:
+                self._process.stdin.write(json.dumps(message).encode() + b"\n")
+            self._process.stdin.close()
+        except BrokenPipeError:
+            pass  # it is gone; that is found at the next contact
+        finally:
+            self._process.stdout.close()
+            # The process that was started ends as soon as the one that lives on has detached from it.
+            self._process.wait()
+
+
+class Launch(Detached):
+    """A supervisor of runs that is starting; hand it a run, or let it go."""
+
+    def __init__(self) -> None:
+        super().__init__("amlsdk.execution")
 
     def hand_over(self, client: Client, target: str) -> RunRecord | None:
         """Claim the oldest queued run of a target for the supervisor and hand it over.
@@ -56,33 +106,9 @@ class Launch:
         Raises:
             Unavailable: The supervisor did not start; what it said is above, on standard error.
         """
-        run = client.send(ClaimRun(supervisor=self._identity(), target=target)).run
-        self._answer({"claimed": None} if run is None else _handover(client, run))
+        run = client.send(ClaimRun(supervisor=self.identity(), target=target)).run
+        self._answer(None if run is None else _handover(client, run))
         return run
-
-    def _identity(self) -> ProcessIdentity:
-        assert self._process.stdout is not None  # noqa: S101  # it was asked for
-        line = self._process.stdout.readline()
-        try:
-            return ProcessIdentity(**json.loads(line)["identity"])
-        except (ValueError, KeyError, TypeError) as error:
-            raise Unavailable(f"the supervisor did not start: {sys.executable} -m amlsdk.execution") from error
-
-    def _answer(self, message: dict[str, Any]) -> None:
-        if self._done:
-            return
-        self._done = True
-        assert self._process.stdin is not None  # noqa: S101  # it was asked for
-        assert self._process.stdout is not None  # noqa: S101
-        try:
-            self._process.stdin.write(json.dumps(message).encode() + b"\n")
-            self._process.stdin.close()
-        except BrokenPipeError:
-            pass  # it is gone; the run is found without a supervisor at the next contact
-        finally:
-            self._process.stdout.close()
-            # The process that was started ends as soon as the supervisor has detached from it.
-            self._process.wait()
 
 
 def launch(client: Client, record: RunRecord) -> None:
@@ -100,14 +126,4 @@ def _environment() -> dict[str, str]:
 def _handover(client: Client, run: RunRecord) -> dict[str, Any]:
     from amlsdk.wire import to_json
 
-    spool = client.spool
-    token = client.address.token
-    return {
-        "claimed": json.loads(to_json(run)),
-        "location": client.location,
-        "credential": token() if callable(token) else token,
-        "blobs": None if spool.blobs is None else os.fspath(spool.blobs),
-        "runs": os.fspath(spool.runs),
-        "journals": os.fspath(spool.journals),
-        "shipped": spool.shipped,
-    }
+    return {"claimed": json.loads(to_json(run)), **client.place.to_message()}

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from amlsdk.execution.detaching import adopt_orphans
 from amlsdk.execution.targets.base import Execution, ExitStatus, Target, Work
 from amlsdk.processes import is_gone
+from amlsdk.processes.detaching import adopt_orphans
 from amlsdk.records.ids import new_id
 from amlsdk.records.jobs import JobSpec
 

@@ -1,0 +1,1 @@
+"""Where images serve: adapters, and the supervisor that drives one deployment."""

@@ -1,0 +1,1 @@
+"""From a manifest to a container image, without a daemon."""
