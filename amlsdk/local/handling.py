@@ -42,6 +42,14 @@ class Local:
         """Folder of what a run writes while it executes; `run_id` comes from the catalogue, never from a caller."""
         return self.folder / "runs" / run_id
 
+    def log_file(self, owner_id: str) -> Path:
+        """The log of a build or a deployment; the id comes from the catalogue, never from a caller."""
+        return self.folder / "logs" / f"{owner_id}.log"
+
+    def deployment_folder(self, deployment_id: str) -> Path:
+        """Folder of what a deployment on this machine needs; the id comes from the catalogue."""
+        return self.folder / "deployments" / deployment_id
+
 
 # Filled while the modules of this package are imported, and never after.
 HANDLERS: dict[type[Request[Any]], Callable[[Local, Principal, Any], Any]] = {}

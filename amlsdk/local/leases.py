@@ -27,16 +27,16 @@ def owner_text(identity: ProcessIdentity) -> str:
     return orjson.dumps(fields).decode()
 
 
-def refuse_others(row: Any, supervisor: ProcessIdentity) -> None:
-    """See that a run is held by who says so.
+def refuse_others(row: Any, supervisor: ProcessIdentity, *, what: str = "run") -> None:
+    """See that a run, a build or a deployment is held by who says so.
 
     Raises:
         Conflict: Nobody holds it, or somebody else does.
     """
     if row.owner is None:
-        raise Conflict(f"run {row.id} is held by nobody; claim it first")
+        raise Conflict(f"{what} {row.id} is held by nobody; claim it first")
     if row.owner != owner_text(supervisor):
-        raise Conflict(f"run {row.id} is held by {shown(row.owner)}, not by {shown(owner_text(supervisor))}")
+        raise Conflict(f"{what} {row.id} is held by {shown(row.owner)}, not by {shown(owner_text(supervisor))}")
 
 
 def shown(owner: str) -> str:

@@ -11,9 +11,20 @@ from sqlalchemy.engine import Connection
 from amlsdk.errors import InvalidArgument, NotFound
 from amlsdk.records.ids import is_id
 from amlsdk.records.names import check_key, check_text
-from amlsdk.storage.catalogue.schema import experiment, fileset, model, project, run
+from amlsdk.storage.catalogue.schema import deployment, experiment, fileset, image, manifest, model, project, run
 
-__all__ = ["check_id", "check_texts", "find_experiment", "find_fileset", "find_model", "find_project", "find_run"]
+__all__ = [
+    "check_id",
+    "check_texts",
+    "find_deployment",
+    "find_experiment",
+    "find_fileset",
+    "find_image",
+    "find_manifest",
+    "find_model",
+    "find_project",
+    "find_run",
+]
 
 # Built once: making a statement takes longer than executing it.
 _ID: Any = bindparam("wanted")
@@ -21,6 +32,9 @@ _RUN = select(run).where(run.c.id == _ID)
 _PROJECT = select(project).where(project.c.id == _ID)
 _EXPERIMENT = select(experiment).where(experiment.c.id == _ID)
 _MODEL = select(model).where(model.c.id == _ID)
+_MANIFEST = select(manifest).where(manifest.c.id == _ID)
+_IMAGE = select(image).where(image.c.id == _ID)
+_DEPLOYMENT = select(deployment).where(deployment.c.id == _ID)
 _FILESET = select(fileset).where(fileset.c.digest == _ID)
 
 
@@ -42,6 +56,21 @@ def find_experiment(connection: Connection, experiment_id: str) -> Any:
 def find_model(connection: Connection, model_id: str) -> Any:
     """Return the row of a version of a model, or raise NotFound."""
     return _found(connection, _MODEL, model_id, "model")
+
+
+def find_manifest(connection: Connection, manifest_id: str) -> Any:
+    """Return the row of a version of a manifest, or raise NotFound."""
+    return _found(connection, _MANIFEST, manifest_id, "manifest")
+
+
+def find_image(connection: Connection, image_id: str) -> Any:
+    """Return the row of a version of an image, or raise NotFound."""
+    return _found(connection, _IMAGE, image_id, "image")
+
+
+def find_deployment(connection: Connection, deployment_id: str) -> Any:
+    """Return the row of a deployment, or raise NotFound."""
+    return _found(connection, _DEPLOYMENT, deployment_id, "deployment")
 
 
 def find_fileset(connection: Connection, digest: str) -> Any:

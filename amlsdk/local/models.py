@@ -7,22 +7,23 @@ from typing import Any
 from sqlalchemy import Select, and_, delete, func, select, update
 from sqlalchemy.engine import Connection
 
-from amlsdk.errors import InvalidArgument
+from amlsdk.errors import Conflict
 from amlsdk.local.handling import Local, handles
 from amlsdk.local.lookup import check_texts, find_model
 from amlsdk.local.model_records import check_alias, model_records, point_alias
 from amlsdk.local.pages import page_of
+from amlsdk.local.versions import check_version
 from amlsdk.operations.models import DeleteModel, GetModel, ListModels, SetModelAlias, UpdateModel
 from amlsdk.records.models import ModelRecord
-from amlsdk.records.names import check_text
+from amlsdk.records.names import check_text, listed
 from amlsdk.records.pages import Ack, Page
 from amlsdk.service import Principal
 from amlsdk.storage.catalogue.dialects import insert
-from amlsdk.storage.catalogue.schema import model, model_alias, model_tag
+from amlsdk.storage.catalogue.schema import manifest, manifest_model, model, model_alias, model_tag
 
 __all__: list[str] = []
 
-_INT64 = 1 << 63
+_NAMED = 9
 
 
 @handles(GetModel)
@@ -72,6 +73,14 @@ def set_model_alias(local: Local, _: Principal, request: SetModelAlias) -> Model
 def delete_model(local: Local, _: Principal, request: DeleteModel) -> Ack:
     """Delete a version; its number is not given again."""
     with local.database.write() as connection:
+        joined = manifest.join(manifest_model).join(model, manifest_model.c.model_pk == model.c.pk)
+        holding = select(manifest.c.name, manifest.c.version).select_from(joined)
+        rows = connection.execute(holding.where(model.c.id == request.model_id).limit(_NAMED)).all()
+        if rows:
+            names = listed((f"{name} version {version}" for name, version in rows), most=_NAMED - 1)
+            raise Conflict(
+                f"model {request.model_id} can't be deleted: manifests hold it (delete those first): {names}"
+            )
         connection.execute(delete(model).where(model.c.id == request.model_id))
     return Ack()
 
@@ -81,8 +90,7 @@ def _read(connection: Connection, model_id: str) -> ModelRecord:
 
 
 def _chosen(request: ListModels) -> Select[Any]:
-    if request.version is not None and not 0 < request.version < _INT64:
-        raise InvalidArgument(f"versions of models count from 1; there is no version {request.version}")
+    check_version(request.version, what="models")
     wanted = {"name": request.name, "version": request.version, "run_id": request.run_id, "digest": request.digest}
     statement = select(model).where(*[model.c[name] == value for name, value in wanted.items() if value is not None])
     if request.alias is not None:

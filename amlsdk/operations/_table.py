@@ -42,6 +42,8 @@ class Operation:
         body: Name of the field that is a stream of bytes, or None where the body is JSON.
         waits: Whether the request has a `wait_s` within which an empty reply is held back.
         most_bytes: How many bytes the stream may have; None where there is no limit.
+        sign_of_life: Whether this is sent again and again while something goes on: the audit log notes it only where
+            it is refused.
     """
 
     verb: str
@@ -52,6 +54,7 @@ class Operation:
     body: str | None
     waits: bool
     most_bytes: int | None
+    sign_of_life: bool = False
 
     @property
     def name(self) -> str:
@@ -68,7 +71,9 @@ class Operation:
 TABLE: dict[type[Request[Any]], Operation] = {}
 
 
-def operation(verb: str, path: str, *, role: Role, most_bytes: int | None = None) -> Callable[[C], C]:
+def operation(
+    verb: str, path: str, *, role: Role, most_bytes: int | None = None, sign_of_life: bool = False
+) -> Callable[[C], C]:
     """Enter a request class into the table."""
 
     def enter(cls: C) -> C:
@@ -88,6 +93,7 @@ def operation(verb: str, path: str, *, role: Role, most_bytes: int | None = None
             body=body,
             waits="wait_s" in fields,
             most_bytes=most_bytes,
+            sign_of_life=sign_of_life,
         )
         return cls
 

@@ -109,13 +109,14 @@ class ClaimDeployment(Request[DeploymentOrders]):
     supervisor: ProcessIdentity
 
 
-@operation("POST", "/v1/deployments/{deployment_id}/report", role=Role.CONTRIBUTOR)
+@operation("POST", "/v1/deployments/{deployment_id}/report", role=Role.CONTRIBUTOR, sign_of_life=True)
 @attrs.frozen(kw_only=True)
 class ReportDeployment(Request[DeploymentOrders]):
     """Say as its supervisor how it is, and hear what is wanted; a Conflict where another one has claimed it.
 
     `serving_id` is entered into the history where it changes. The answer is held back up to `wait_s` while nothing
-    is wanted beyond `observed` and the keys are those of `keys_seen` (their SHA-256).
+    is wanted beyond `observed` and the keys are those of `keys_seen`, the SHA-256 of
+    primary, line feed and secondary in hexadecimal digits.
     """
 
     deployment_id: str

@@ -59,7 +59,7 @@ class ListImages(Request[Page[ImageRecord]]):
     after: str | None = None
 
 
-@operation("POST", "/v1/images/{image_id}/heartbeat", role=Role.CONTRIBUTOR)
+@operation("POST", "/v1/images/{image_id}/heartbeat", role=Role.CONTRIBUTOR, sign_of_life=True)
 @attrs.frozen(kw_only=True)
 class HeartbeatImage(Request[LeaseRecord]):
     """Say as its owner that a build goes on, and at which step; a Conflict where it has ended."""

@@ -31,7 +31,7 @@ class ClaimRun(Request[JobRecord]):
     run_id: str | None = None
 
 
-@operation("POST", "/v1/runs/{run_id}/heartbeat", role=Role.CONTRIBUTOR)
+@operation("POST", "/v1/runs/{run_id}/heartbeat", role=Role.CONTRIBUTOR, sign_of_life=True)
 @attrs.frozen(kw_only=True)
 class HeartbeatRun(Request[LeaseRecord]):
     """Keep a claim; a Conflict where somebody else holds the run or it has ended."""

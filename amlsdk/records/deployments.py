@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 from collections.abc import Mapping
 
 import attrs
@@ -11,6 +12,7 @@ from amlsdk.records.jobs import ProcessIdentity
 from amlsdk.records.serving import ScoringSettings
 
 __all__ = [
+    "OVER",
     "DeploymentKeys",
     "DeploymentOrders",
     "DeploymentRecord",
@@ -28,6 +30,10 @@ class DeploymentStatus:
     UNHEALTHY = "Unhealthy"
     FAILED = "Failed"
     STOPPED = "Stopped"
+
+
+# Nothing serves, and nobody is about to see that something does.
+OVER = frozenset({DeploymentStatus.FAILED, DeploymentStatus.STOPPED})
 
 
 @attrs.frozen(kw_only=True)
@@ -117,6 +123,12 @@ class DeploymentRecord:
     history: tuple[ServedRecord, ...] = ()
     owner: ProcessIdentity | None = None
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether all that was asked for was carried out, or could not be."""
+        carried_out = self.observed >= self.generation and self.status != DeploymentStatus.CREATING
+        return carried_out or self.status in OVER
+
 
 @attrs.frozen(kw_only=True)
 class DeploymentKeys:
@@ -130,6 +142,11 @@ class DeploymentKeys:
     primary: str = attrs.field(repr=False)
     secondary: str = attrs.field(repr=False)
 
+    @property
+    def digest(self) -> str:
+        """SHA-256 by which a supervisor says which keys it knows."""
+        return hashlib.sha256(f"{self.primary}\n{self.secondary}".encode()).hexdigest()
+
 
 @attrs.frozen(kw_only=True)
 class DeploymentOrders:
@@ -139,10 +156,12 @@ class DeploymentOrders:
         deployment: What is wanted.
         keys: The keys that are accepted now.
         stop: Whether it is to end.
+        news: Whether something is wanted beyond what was reported.
         lease_s: The claim is lost after so many seconds without the next report.
     """
 
     deployment: DeploymentRecord
     keys: DeploymentKeys
     stop: bool
+    news: bool
     lease_s: float

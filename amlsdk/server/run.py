@@ -112,6 +112,8 @@ class _Server(uvicorn.Server):
             uvicorn.Config(
                 app,
                 loop="asyncio",
+                # The faster parser refuses the long queries that filters make.
+                http="h11",
                 lifespan="off",
                 ws="none",
                 h11_max_incomplete_event_size=_MOST_HEAD_BYTES,

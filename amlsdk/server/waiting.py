@@ -13,7 +13,11 @@ import anyio
 import attrs
 
 from amlsdk.operations import Request
+from amlsdk.operations.deployments import GetDeployment, ReadDeploymentLog, ReportDeployment
+from amlsdk.operations.images import GetImage, ReadImageLog
 from amlsdk.operations.runs import GetRun, ReadOutput
+from amlsdk.records.deployments import OVER
+from amlsdk.records.images import BUILT
 from amlsdk.records.runs import ENDED
 from amlsdk.server.threads import Threads
 from amlsdk.service import Service
@@ -27,7 +31,22 @@ _LONGEST_PAUSE_S = 0.25
 # Whether a reply is worth sending before the time is over, for each operation that waits.
 READY: Mapping[type[Request[Any]], Callable[[Any], bool]] = {
     GetRun: lambda run: run.status in ENDED,
+    GetImage: lambda image: image.status in BUILT,
+    GetDeployment: lambda deployment: deployment.is_settled,
+    ReportDeployment: lambda orders: orders.news,
     ReadOutput: lambda output: output.size_bytes != 0,
+    ReadImageLog: lambda log: log.size_bytes != 0,
+    ReadDeploymentLog: lambda log: log.size_bytes != 0,
+}
+
+# What to ask whether more output will come, for each operation that reads some, and when it will not.
+_ENDS: Mapping[type[Request[Any]], tuple[Callable[[Any], Request[Any]], Callable[[Any], bool]]] = {
+    ReadOutput: (lambda read: GetRun(run_id=read.run_id), READY[GetRun]),
+    ReadImageLog: (lambda read: GetImage(image_id=read.image_id), READY[GetImage]),
+    ReadDeploymentLog: (
+        lambda read: GetDeployment(deployment_id=read.deployment_id),
+        lambda deployment: deployment.status in OVER,
+    ),
 }
 
 
@@ -78,8 +97,11 @@ class Waiter:
             pause_s = min(1.5 * pause_s, _LONGEST_PAUSE_S)
 
     async def _is_over(self, request: Any) -> bool:
-        """Say whether the run has ended, after which it prints no more."""
-        return isinstance(request, ReadOutput) and READY[GetRun](await self._ask(GetRun(run_id=request.run_id)))
+        """Say whether what prints has ended, after which it prints no more."""
+        if type(request) not in _ENDS:
+            return False
+        asking, has_ended = _ENDS[type(request)]
+        return has_ended(await self._ask(asking(request)))
 
     async def _ask(self, request: Request[Any]) -> Any:
         return await self._threads.run(self._service.send, request)

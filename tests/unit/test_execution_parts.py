@@ -202,7 +202,7 @@ def handover(tmp_path):
 
 
 def reporter(monkeypatch, handover, service):
-    monkeypatch.setattr(reporting, "_open", lambda _: service)
+    monkeypatch.setattr(reporting, "open_backend", lambda _, **__: service)
     monkeypatch.setattr(reporting, "_PAUSE_S", 0.001)
     return reporting.Reporter(handover)
 
@@ -245,7 +245,7 @@ def test_any_reason_is_told_in_a_form_that_records_hold(any_reporter, reason):
 @pytest.fixture(scope="module")
 def any_reporter():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reporting, "_open", lambda _: Answers())
+        patch.setattr(reporting, "open_backend", lambda _, **__: Answers())
         yield reporting.Reporter(None)
 
 

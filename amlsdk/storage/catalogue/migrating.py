@@ -15,7 +15,7 @@ __all__ = ["HEAD", "MIGRATIONS", "create", "is_current", "migrate"]
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 # Known by heart, so that a catalogue that needs no migration is opened without importing Alembic.
-_REVISIONS = ("0001", "0002", "0003")
+_REVISIONS = ("0001", "0002", "0003", "0004")
 HEAD = _REVISIONS[-1]
 
 _version = Table("alembic_version", MetaData(), Column("version_num", String(32), primary_key=True))

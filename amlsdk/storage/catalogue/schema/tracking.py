@@ -16,19 +16,19 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     PrimaryKeyConstraint,
     Table,
     Text,
     UniqueConstraint,
 )
 
+from amlsdk.storage.catalogue.schema.base import Number, metadata
+
 __all__ = [
     "experiment",
     "fileset",
     "journal",
     "journal_fault",
-    "metadata",
     "metric",
     "model",
     "model_alias",
@@ -48,21 +48,9 @@ __all__ = [
     "workspace",
 ]
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-# SQLite gives a row number to a column of this exact type only.
-_Number = BigInteger().with_variant(Integer, "sqlite")
-
 
 def _run_key() -> Column[int]:
-    return Column("run_pk", _Number, ForeignKey("run.pk", ondelete="CASCADE"), nullable=False)
+    return Column("run_pk", Number, ForeignKey("run.pk", ondelete="CASCADE"), nullable=False)
 
 
 workspace = Table(
@@ -99,7 +87,7 @@ experiment = Table(
 run = Table(
     "run",
     metadata,
-    Column("pk", _Number, primary_key=True),
+    Column("pk", Number, primary_key=True),
     Column("id", Text, nullable=False, unique=True),
     Column("number", Integer, nullable=False),
     Column("name", Text, nullable=False),
@@ -168,7 +156,7 @@ metric = Table(
 run_summary = Table(
     "run_summary",
     metadata,
-    Column("run_pk", _Number, ForeignKey("run.pk", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("run_pk", Number, ForeignKey("run.pk", ondelete="CASCADE"), primary_key=True, autoincrement=False),
     Column("texts", Text, nullable=False),
     Column("numbers", LargeBinary, nullable=False),
 )
@@ -300,7 +288,7 @@ model_name = Table(
 model = Table(
     "model",
     metadata,
-    Column("pk", _Number, primary_key=True),
+    Column("pk", Number, primary_key=True),
     Column("id", Text, nullable=False, unique=True),
     Column("name", Text, ForeignKey("model_name.name"), nullable=False),
     Column("version", Integer, nullable=False),
@@ -321,7 +309,7 @@ model = Table(
 model_tag = Table(
     "model_tag",
     metadata,
-    Column("model_pk", _Number, ForeignKey("model.pk", ondelete="CASCADE"), nullable=False),
+    Column("model_pk", Number, ForeignKey("model.pk", ondelete="CASCADE"), nullable=False),
     Column("name", Text, nullable=False),
     Column("value", Text, nullable=False),
     PrimaryKeyConstraint("model_pk", "name"),
@@ -332,6 +320,6 @@ model_alias = Table(
     metadata,
     Column("name", Text, nullable=False),
     Column("alias", Text, nullable=False),
-    Column("model_pk", _Number, ForeignKey("model.pk", ondelete="CASCADE"), nullable=False),
+    Column("model_pk", Number, ForeignKey("model.pk", ondelete="CASCADE"), nullable=False),
     PrimaryKeyConstraint("name", "alias"),
 )
