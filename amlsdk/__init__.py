@@ -11,9 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from amlsdk import errors
+    from amlsdk.records.serving import ScoringSettings
     from amlsdk.resources.config import Config
     from amlsdk.resources.connecting import connect
+    from amlsdk.resources.deployment import Deployment
     from amlsdk.resources.experiment import Experiment
+    from amlsdk.resources.image import Image
+    from amlsdk.resources.manifest import Manifest
     from amlsdk.resources.model import Model
     from amlsdk.resources.project import Project
     from amlsdk.resources.run import Run
@@ -21,10 +25,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Config",
+    "Deployment",
     "Experiment",
+    "Image",
+    "Manifest",
     "Model",
     "Project",
     "Run",
+    "ScoringSettings",
     "Workspace",
     "connect",
     "errors",
@@ -32,10 +40,14 @@ __all__ = [
 
 _HOMES = {
     "Config": "amlsdk.resources.config",
+    "Deployment": "amlsdk.resources.deployment",
     "Experiment": "amlsdk.resources.experiment",
+    "Image": "amlsdk.resources.image",
+    "Manifest": "amlsdk.resources.manifest",
     "Model": "amlsdk.resources.model",
     "Project": "amlsdk.resources.project",
     "Run": "amlsdk.resources.run",
+    "ScoringSettings": "amlsdk.records.serving",
     "Workspace": "amlsdk.resources.workspace",
     "connect": "amlsdk.resources.connecting",
 }

@@ -62,7 +62,7 @@ class Connection:
 @click.version_option(package_name="amlsdk", prog_name="aml")
 @click.pass_context
 def aml(context: click.Context, workspace: str | None, verbose: bool) -> None:
-    """Track, run and register models.
+    """Track, run, register, package and deploy models.
 
     Every command exits with 0, with 1 after an error, and with 2 where it was not understood.
     """
@@ -73,14 +73,21 @@ def aml(context: click.Context, workspace: str | None, verbose: bool) -> None:
 
 def add_commands() -> None:
     """Give `aml` its commands; each file of them is imported only now."""
+    from amlsdk.cli.deploy import deploy
+    from amlsdk.cli.deployments import deployment
     from amlsdk.cli.experiments import experiment
+    from amlsdk.cli.images import image
+    from amlsdk.cli.manifests import manifest
     from amlsdk.cli.models import model
     from amlsdk.cli.projects import project
     from amlsdk.cli.runs import run
     from amlsdk.cli.submit import submit
+    from amlsdk.cli.trace import trace
     from amlsdk.cli.workspace import collect_garbage, info
 
-    for command in (submit, run, experiment, project, model, info, collect_garbage):
+    tracking = (submit, run, experiment, project, model)
+    serving = (manifest, image, deploy, deployment, trace)
+    for command in (*tracking, *serving, info, collect_garbage):
         aml.add_command(command)
 
 

@@ -20,6 +20,7 @@ __all__ = [
     "check_mapping",
     "check_run_name",
     "check_texts",
+    "check_timeout",
     "check_whole",
     "local_path",
     "named",
@@ -105,6 +106,18 @@ def check_whole(value: Any, *, what: str, least: int = 1) -> int | None:
     if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < least):
         raise InvalidArgument(f"{what} is a whole number from {least} on, or None, not {shown(value)}")
     return value
+
+
+def check_timeout(timeout_s: Any) -> None:
+    """See that a number of seconds is one, or None.
+
+    Raises:
+        InvalidArgument: It is something else, or negative.
+    """
+    if timeout_s is not None and (
+        isinstance(timeout_s, bool) or not isinstance(timeout_s, (int, float)) or timeout_s < 0
+    ):
+        raise InvalidArgument(f"timeout_s is a number of seconds or None, not {timeout_s!r}")
 
 
 def check_flag(value: Any, *, what: str) -> bool:

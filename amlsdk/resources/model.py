@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from amlsdk.errors import InvalidArgument, NotFound
 from amlsdk.filesets.checkout import checkout
 from amlsdk.operations.filesets import GetFileSet
-from amlsdk.operations.models import DeleteModel, GetModel, ListModels, SetModelAlias, UpdateModel
+from amlsdk.operations.models import DeleteModel, GetModel, SetModelAlias, UpdateModel
 from amlsdk.records.filesets import FileEntry
-from amlsdk.records.ids import is_id
 from amlsdk.records.models import ModelRecord
-from amlsdk.records.names import check_key, check_text, listed
-from amlsdk.records.pages import Page
-from amlsdk.resources.arguments import check_flag, check_mapping, check_whole, local_path, shown, telling
-from amlsdk.resources.paging import all_items
-from amlsdk.resources.resource import Collection, Resource
+from amlsdk.records.names import check_key, check_text
+from amlsdk.resources.arguments import check_flag, check_mapping, local_path
+from amlsdk.resources.resource import Resource
 
 if TYPE_CHECKING:
+    from amlsdk.records.serving import ScoringSettings
+    from amlsdk.resources.deployment import Deployment
+    from amlsdk.resources.manifest import Manifest
     from amlsdk.resources.run import Run
 
-__all__ = ["Model", "ModelCollection"]
+__all__ = ["Model"]
 
 
 class Model(Resource[ModelRecord]):
@@ -160,6 +159,95 @@ class Model(Resource[ModelRecord]):
         self.download(folder, overwrite=True)
         return load_files(folder, self.format, trusted=trusted)
 
+    def create_manifest(
+        self,
+        name: str | None = None,
+        *,
+        scoring: str | os.PathLike[str] | Callable[..., Any] | None = None,
+        sample: Any = None,
+        dependencies: Sequence[str] | None = None,
+        trusted: bool = False,
+        description: str = "",
+    ) -> Manifest:
+        """Record all that a scoring service of this model is made of: script, dependencies, sample, schema.
+
+        The scoring script is run on the sample in a process of its own: what it imports are the dependencies, what it
+        returns gives the schema.
+
+        Args:
+            name: Of the manifest, whose next version this is; the model's where none is given.
+            scoring: Path of a script that defines `run(...)` and, if needed, `init()`, or of a folder with `score.py`.
+                None generates one: for scikit-learn, XGBoost, LightGBM, ONNX, PyTorch, and callables.
+            sample: A pandas DataFrame, a numpy array or plain data; a mapping by input where the script has several.
+                None takes rows of the data that the model's run logged as its input.
+            dependencies: Further distributions, as `name` or `name==version`.
+            trusted: Let pickle-based files of the model run their code.
+            description: Free text.
+
+        Raises:
+            InvalidArgument: There is no sample, no script for this kind of model, or a pickle that is not trusted.
+            OperationFailed: The script does not answer the sample; the message has its last lines.
+        """
+        from amlsdk.resources.manifest import ManifestCollection
+
+        return ManifestCollection(self._client).create(
+            self.name if name is None else name,
+            self,
+            scoring=scoring,
+            sample=sample,
+            dependencies=dependencies,
+            trusted=trusted,
+            description=description,
+        )
+
+    def deploy(  # noqa: PLR0913  # what its three steps may be given
+        self,
+        name: str | None = None,
+        *,
+        target: str = "process",
+        scoring: str | os.PathLike[str] | Callable[..., Any] | None = None,
+        sample: Any = None,
+        dependencies: Sequence[str] | None = None,
+        trusted: bool = False,
+        replicas: int = 1,
+        settings: ScoringSettings | None = None,
+        environment_variables: Mapping[str, str] | None = None,
+        wait: bool = True,
+    ) -> Deployment:
+        """Make a manifest, build an image and let it serve: `create_manifest`, `build_image` and `deploy` in one.
+
+        Args:
+            name: Of the deployment, the manifest and the image; the model's where none is given.
+            target: Name of a deployer (entry-point group `amlsdk.deployers`).
+            scoring: As `create_manifest` takes it.
+            sample: As `create_manifest` takes it.
+            dependencies: As `create_manifest` takes it.
+            trusted: As `create_manifest` takes it.
+            replicas: How many processes or containers serve.
+            settings: Limits of the service.
+            environment_variables: Set for the scoring script.
+            wait: Return when it answers; else as soon as the image is built.
+
+        Raises:
+            Conflict: A deployment has this name: `update` it.
+            OperationFailed: One of the steps failed; the message says which and why.
+        """
+        from amlsdk.resources.deploying import refuse_taken
+
+        wanted = self.name if name is None else name
+        refuse_taken(self._client, wanted)
+        manifest = self.create_manifest(
+            wanted, scoring=scoring, sample=sample, dependencies=dependencies, trusted=trusted
+        )
+        return manifest.build_image(wanted).deploy(
+            wanted,
+            target=target,
+            replicas=replicas,
+            settings=settings,
+            environment_variables=environment_variables,
+            wait=wait,
+        )
+
     def delete(self) -> None:
         """Delete this version; its number is not given again. An absent one is no error.
 
@@ -171,125 +259,3 @@ class Model(Resource[ModelRecord]):
     def __repr__(self) -> str:
         same = f", same content as version {self._record.same_as}" if self._record.same_as else ""
         return f"<Model {self.name!r} version {self.version}, {self.format}{same}>"
-
-
-class ModelCollection(Collection[Model]):
-    """The registered models of a workspace."""
-
-    what = "model"
-
-    def create(
-        self,
-        name: str,
-        model: object,
-        *,
-        tags: Mapping[str, str] | None = None,
-        aliases: Sequence[str] = (),
-        description: str = "",
-    ) -> Model:
-        """Register the next version of a model.
-
-        Args:
-            name: Of the model.
-            model: A path of a file or folder, or a fitted estimator, which is saved as skops, ONNX or safetensors.
-            tags: Texts by name.
-            aliases: Names that shall point at this version.
-            description: Free text.
-
-        Raises:
-            NotFound: There is no such file or folder.
-            InvalidArgument: This kind of object is not saved safely; the message says what to do.
-        """
-        from amlsdk.resources.registering import register
-
-        with telling("models.create"):
-            return register(self._client, name, model, tags=tags, aliases=aliases, description=description)
-
-    def get(self, key: str, version: int | None = None, *, alias: str | None = None) -> Model:
-        """Return a version of a model, by default the newest.
-
-        Args:
-            key: Its name, or the id of a version.
-            version: Its number.
-            alias: A name that points at it.
-
-        Raises:
-            NotFound: No model has this name, or not this version or alias; the message names those there are.
-        """
-        if not isinstance(key, str):
-            raise InvalidArgument(f"a model is found by its name or the id of a version, not by {shown(key)}")
-        check_text(key, what="get(key=...)")
-        check_whole(version, what="get(version=...)")
-        if alias is not None:
-            check_text(alias, what="get(alias=...)")
-        if version is not None and alias is not None:
-            raise InvalidArgument("a model is found by version or by alias, not by both")
-        if is_id(key):
-            return self._make(self._read(key))
-        request = ListModels(name=key, version=version, alias=alias, latest=version is None and alias is None, limit=1)
-        found = self._client.send(request).items
-        if not found:
-            raise NotFound(self._missing(key, version, alias))
-        return self._make(found[0])
-
-    def _missing(self, key: str, version: int | None, alias: str | None) -> str:
-        newest = self._client.send(ListModels(name=key, limit=5)).items
-        if not newest:
-            return f"there is no model {key!r}{self._hint()}"
-        if version is not None:
-            versions = ", ".join(str(record.version) for record in newest)
-            return f"model {key!r} has no version {version}; its newest versions are {versions}"
-        records = all_items(self._client, ListModels(name=key, limit=1000))
-        aliases = sorted(repr(name) for record in records for name in record.aliases)
-        known = f"there are {listed(aliases)}" if aliases else "it has none"
-        return f"model {key!r} has no alias {alias!r}; {known}"
-
-    def list(self, *, name: str | None = None, run: Run | str | None = None) -> list[Model]:
-        """Return all versions by name, newest first, or those of a name or made by a run (or the one of an id)."""
-        if name is not None:
-            check_text(name, what="list(name=...)")
-        run_id = run.id if isinstance(run, Resource) and run.what == "run" else run
-        if run_id is not None and not isinstance(run_id, str):
-            raise InvalidArgument(f"list(run=...) is a run or its id, not {shown(run)}")
-        request = ListModels(name=name, run_id=run_id, limit=1000)
-        return [self._make(record) for record in all_items(self._client, request)]
-
-    def delete(self, model: str | Model, version: int | None = None) -> None:
-        """Delete a version of a model; an absent one is no error.
-
-        Args:
-            model: The object, the id of a version, or a name together with `version`.
-            version: Its number; a name alone is refused, so that no newest version goes by mistake.
-
-        Raises:
-            Conflict: Something still depends on it.
-        """
-        check_whole(version, what="delete(version=...)")
-        if not isinstance(model, (str, Model)):
-            raise InvalidArgument(f"delete(model=...) is a model, the id of a version or a name, not {shown(model)}")
-        if isinstance(model, str) and not is_id(model):
-            if version is None:
-                raise InvalidArgument(
-                    f"say which version of {model!r} is to be deleted: delete({model!r}, version=...)"
-                )
-            found = self._client.send(ListModels(name=model, version=version, limit=1)).items
-            model = found[0].id if found else ""
-        model_id = model.id if isinstance(model, Model) else model
-        if model_id:
-            self._client.send(DeleteModel(model_id=model_id))
-
-    def _get(self, key: str) -> Model:
-        return self.get(key)
-
-    def _find(self, *, name: str | None, after: str | None, limit: int) -> Page[Any]:
-        return self._client.send(ListModels(name=name, latest=True, after=after, limit=limit))
-
-    def _read(self, identifier: str) -> ModelRecord:
-        return self._client.send(GetModel(model_id=identifier))
-
-    def _make(self, record: ModelRecord) -> Model:
-        return Model(self._client, record)
-
-    def _row(self, record: ModelRecord) -> dict[str, Any]:
-        shown = {"name": record.name, "version": record.version, "format": record.format}
-        return {**shown, "aliases": ", ".join(record.aliases), "created": record.created_at.astimezone()}

@@ -42,6 +42,11 @@ class PassingLine:
         if self._display is not None:
             self._display.update({"text/plain": ""}, raw=True)
 
+    @property
+    def is_shown(self) -> bool:
+        """Whether anybody sees it, so that its text is worth making."""
+        return self._terminal is not None or self._in_notebook
+
     def show(self, text: str) -> None:
         """Show a text in place of the last one."""
         if time.monotonic() - self._shown_at < _EVERY_S:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from amlsdk.errors import InvalidArgument
 from amlsdk.operations.workspaces import CollectGarbage, GetWorkspace, UpdateWorkspace
@@ -13,10 +13,15 @@ from amlsdk.resources.arguments import check_flag, check_whole, shown
 from amlsdk.resources.client import Client
 from amlsdk.resources.current import active_runs
 from amlsdk.resources.experiment import ExperimentCollection
-from amlsdk.resources.model import ModelCollection
+from amlsdk.resources.models import ModelCollection
 from amlsdk.resources.project import ProjectCollection
 from amlsdk.resources.resource import Resource
 from amlsdk.resources.runs import RunCollection, Scope
+
+if TYPE_CHECKING:
+    from amlsdk.resources.deployments import DeploymentCollection
+    from amlsdk.resources.image import ImageCollection
+    from amlsdk.resources.manifest import ManifestCollection
 
 __all__ = ["Workspace"]
 
@@ -58,6 +63,27 @@ class Workspace(Resource[WorkspaceRecord]):
     def models(self) -> ModelCollection:
         """All registered models."""
         return ModelCollection(self._client)
+
+    @property
+    def manifests(self) -> ManifestCollection:
+        """All manifests."""
+        from amlsdk.resources.manifest import ManifestCollection
+
+        return ManifestCollection(self._client)
+
+    @property
+    def images(self) -> ImageCollection:
+        """All images."""
+        from amlsdk.resources.image import ImageCollection
+
+        return ImageCollection(self._client)
+
+    @property
+    def deployments(self) -> DeploymentCollection:
+        """All deployments."""
+        from amlsdk.resources.deployments import DeploymentCollection
+
+        return DeploymentCollection(self._client)
 
     def info(self) -> dict[str, Any]:
         """Return what this workspace is: location, name, id, version, slots."""

@@ -13,7 +13,7 @@ import amlsdk
 from amlsdk.errors import OperationFailed
 from amlsdk.operations.runs import GetRun, ReadOutput
 from amlsdk.records.streams import ByteStream
-from amlsdk.resources import run_following
+from amlsdk.resources import lines, run_following
 
 GIB = 1 << 30
 SHOW = "from amlsdk.cli import main; main()"
@@ -117,8 +117,9 @@ def test_the_command_prints_a_long_line_whole_in_little_memory(ended, workspace,
 
 
 def test_a_line_that_comes_in_parts_loses_no_character(ended, monkeypatch):
-    monkeypatch.setattr(run_following, "_LONGEST_LINE", 10)
-    monkeypatch.setattr(run_following, "_READ_BYTES", 7)
+    monkeypatch.setattr(lines, "_LONGEST_LINE", 10)
+    monkeypatch.setattr(lines, "READ_BYTES", 7)
+    monkeypatch.setattr(run_following, "READ_BYTES", 7)
     text = "äöü€😀" * 20 + "\n\nshort\n" + "x" * 10 + "\n" + "y" * 11 + "\nlast €"
     parts = list(ended(text.encode()).logs())
     assert "".join(parts) == text.replace("\n", "")
@@ -127,7 +128,7 @@ def test_a_line_that_comes_in_parts_loses_no_character(ended, monkeypatch):
 
 
 def test_bytes_that_are_no_characters_come_in_parts_too(ended, monkeypatch):
-    monkeypatch.setattr(run_following, "_LONGEST_LINE", 10)
+    monkeypatch.setattr(lines, "_LONGEST_LINE", 10)
     parts = list(ended(b"\x80" * 25 + b"\nend").logs())
     assert [len(part) for part in parts] == [10, 10, 5, 3]
 

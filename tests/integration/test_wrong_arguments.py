@@ -323,7 +323,7 @@ def test_a_model_is_changed_by_texts_and_found_by_version_or_alias(workspace, tm
         refused(lambda bad=bad: models.get("m", bad), "get(version=...) is a whole number")
         refused(lambda bad=bad: models.delete("m", bad), "delete(version=...) is a whole number")
     refused(lambda: models.get("m", alias=3), "get(alias=...) is a text")
-    refused(lambda: models.delete(3), "delete(model=...) is a model, the id of a version or a name, not int 3")
+    refused(lambda: models.delete(3), "delete(...) takes a model, the id of a version or a name, not int 3")
     refused(lambda: models.list(name=3), "list(name=...) is a text")
     refused(lambda: models.list(run=3), "list(run=...) is a run or its id")
     refused(lambda: model.set_alias(3), "set_alias(alias=...) is a text")

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -246,7 +247,7 @@ def test_any_reason_is_told_in_a_form_that_records_hold(any_reporter, reason):
 def any_reporter():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(reporting, "open_backend", lambda _, **__: Answers())
-        yield reporting.Reporter(None)
+        yield reporting.Reporter(SimpleNamespace(location="w", credential=None))
 
 
 def test_states_are_reported_in_order_before_the_end(monkeypatch, handover):

@@ -9,7 +9,20 @@ import amlsdk
 
 
 def test_the_public_names_are_these():
-    assert amlsdk.__all__ == ["Config", "Experiment", "Model", "Project", "Run", "Workspace", "connect", "errors"]
+    assert amlsdk.__all__ == [
+        "Config",
+        "Deployment",
+        "Experiment",
+        "Image",
+        "Manifest",
+        "Model",
+        "Project",
+        "Run",
+        "ScoringSettings",
+        "Workspace",
+        "connect",
+        "errors",
+    ]
     for name in amlsdk.__all__:
         assert getattr(amlsdk, name) is not None
     assert set(amlsdk.__all__) <= set(dir(amlsdk))
