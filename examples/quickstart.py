@@ -1,4 +1,4 @@
-"""From a script to a registered model: the whole story on scikit-learn's wine data, with what each step took."""
+"""From a script to a model that serves: the whole story on scikit-learn's wine data, with what each step took."""
 
 from __future__ import annotations
 
@@ -18,9 +18,7 @@ DEPTHS = (2, 4, 8)
 
 def main() -> None:
     begun = time.perf_counter()
-    print(
-        "A decision tree learns to tell 178 wines apart. Which depth is best? Three runs, and the best becomes a model."
-    )
+    print("A decision tree learns to tell 178 wines apart. Which depth is best? Three runs, and the best one serves.")
     with step(f"Open the workspace ./{WORKSPACE}"):
         ws = amlsdk.connect(WORKSPACE)
         experiment = ws.projects.get_or_create("wine", folder=FOLDER).experiments.get_or_create("train")
@@ -30,6 +28,7 @@ def main() -> None:
         best = find_best(experiment, runs)
         model = register(best)
         use(model)
+        serve(ws, model)
     print(f"\nDone in {time.perf_counter() - begun:.1f} s.")
     suggest(runs, best)
 
@@ -75,13 +74,37 @@ def use(model: amlsdk.Model) -> None:
         predicted = wine.target_names[model.load().predict(rows[wine.feature_names])]
         print("predicted", ", ".join(predicted))
         print("measured ", ", ".join(wine.target_names[rows["target"]]))
-    with step("Where it comes from"):
-        run = model.run
-        print(f"model    {model.name} version {model.version}  {model.digest[:12]}")
-        print(f"run      {run.name}  {run.id}")
-        print(f"code     snapshot  {run.snapshot.digest[:12]}  ({', '.join(file.path for file in run.snapshot.files)})")
-        for name, data in run.inputs.items():
-            print(f"data     {name}  {data.digest[:12]}")
+
+
+def serve(ws: amlsdk.Workspace, model: amlsdk.Model) -> None:
+    wine = load_wine(as_frame=True)
+    rows = wine.data.sample(3, random_state=1)
+    with step("Make a manifest: scoring script, dependencies and schema are found by running it on a sample"):
+        manifest = model.create_manifest("wine", sample=rows)
+        print(manifest)
+        print("needs", ", ".join(f"{one.name} {one.version}" for one in manifest.dependencies))
+    with step("Build a container image of it, without a daemon"):
+        image = manifest.build_image("wine")
+        print(image)
+    with step("Let it serve on this machine, at the same address as before where it served before"):
+        deployment = ws.deployments["wine"].update(image) if "wine" in ws.deployments else image.deploy("wine")
+        print(deployment)
+    with step("Ask it over HTTP"):
+        print("predicted", ", ".join(wine.target_names[deployment.predict(rows)]))
+        print(deployment.metrics())
+    with step("How others ask it"):
+        print(deployment.usage().curl)
+    with step("The way back from a prediction to code and data"):
+        behind = deployment.lineage()
+        print(
+            f"image    {behind['image']['name']} version {behind['image']['version']}  {behind['image']['digest'][:19]}"
+        )
+        print(f"manifest {behind['manifest']['name']} version {behind['manifest']['version']}")
+        print(f"model    {behind['model']['name']} version {behind['model']['version']}")
+        print(f"run      {behind['run']['name']}  {behind['run']['id']}")
+        print(f"code     snapshot {behind['snapshot']['digest'][:12]}")
+        for name, data in behind["inputs"].items():
+            print(f"data     {name} {data['digest'][:12]}")
 
 
 def suggest(runs: list[amlsdk.Run], best: amlsdk.Run) -> None:
@@ -95,9 +118,17 @@ def suggest(runs: list[amlsdk.Run], best: amlsdk.Run) -> None:
         f"run resubmit {best.id}",
         "model list",
         "model show wine --alias best",
+        "manifest show wine",
+        "image show wine",
+        "deployment show wine",
+        "deployment usage wine",
+        "deployment logs wine",
+        "trace wine",
         "submit --folder examples/wine --project wine --experiment train train.py --depth 3",
+        "deployment stop wine",
     ):
         print(f"    aml {command}")
+    print("\nThe deployment goes on serving on this machine until the last of these commands.")
 
 
 @contextmanager

@@ -44,6 +44,7 @@ class Detached:
             start_new_session=True,
         )
         self._done = False
+        self._identity: ProcessIdentity | None = None
 
     def __enter__(self: D) -> D:
         return self
@@ -54,20 +55,29 @@ class Detached:
         self._let_go()
 
     def identity(self) -> ProcessIdentity:
-        """Return who it is; to be asked once.
+        """Return who it is.
 
         Raises:
             Unavailable: It did not start; what it said is above, on standard error.
         """
         assert self._process.stdout is not None  # noqa: S101  # it was asked for
+        if self._identity is not None:
+            return self._identity
         line = self._process.stdout.readline()
         try:
-            return ProcessIdentity(**json.loads(line)["identity"])
+            self._identity = ProcessIdentity(**json.loads(line)["identity"])
         except (ValueError, KeyError, TypeError) as error:
             raise Unavailable(f"the supervisor did not start: {sys.executable} -m {self._module}") from error
+        return self._identity
 
     def send(self, message: dict[str, Any]) -> None:
-        """Say what it is to do; only the first message is heard."""
+        """Say what it is to do; only the first message is heard.
+
+        Raises:
+            Unavailable: It did not start.
+        """
+        # It hears nothing where nobody listens to its first words.
+        self.identity()
         self._answer(message)
 
     def _let_go(self) -> None:
