@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 import secrets
 from typing import Any
 
+import attrs
 from sqlalchemy import delete, insert, or_, select, update
 from sqlalchemy.engine import Connection
 
@@ -199,6 +201,10 @@ def _check(request: CreateDeployment) -> None:
     check_key(request.target, what="deployer")
     _check_replicas(request.replicas)
     check_texts(request.environment_variables, what="environment variable")
+    for name, limit in attrs.asdict(request.settings).items():
+        # A flag is neither; NaN is no limit.
+        if not isinstance(limit, bool) and not 0 < limit < math.inf:
+            raise InvalidArgument(f"settings.{name} is a number above 0, not {limit}")
 
 
 def _check_replicas(replicas: int) -> None:
@@ -230,6 +236,7 @@ def _record(connection: Connection, principal: Principal, request: CreateDeploym
         "environment_variables": to_json(dict(request.environment_variables)),
         "primary_key": _new_key(),
         "secondary_key": _new_key(),
+        "keys_seen": "",
         "user": principal.name,
         "created_at": now,
         "updated_at": now,

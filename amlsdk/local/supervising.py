@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 from sqlalchemy import delete, func, insert, select, update
@@ -113,6 +112,7 @@ def _enter(connection: Connection, row: Any, request: ReportDeployment) -> None:
         "serving_pk": serving,
         "scoring_uri": request.scoring_uri or row.scoring_uri,
         "restarts": request.restarts,
+        "keys_seen": request.keys_seen,
     }
     if serving != row.serving_pk:
         _close_history(connection, row.pk)
@@ -163,8 +163,7 @@ def _count(connection: Connection, key: int, traffic: TrafficRecord) -> None:
 def _orders(connection: Connection, deployment_id: str, *, keys_seen: str = "") -> DeploymentOrders:
     row = find_deployment(connection, deployment_id)
     keys = keys_of(row)
-    shown_keys = hashlib.sha256(f"{keys.primary}\n{keys.secondary}".encode()).hexdigest()
-    wanted = row.stop_requested or row.generation > row.observed or shown_keys != keys_seen
+    wanted = row.stop_requested or row.generation > row.observed or keys.digest != keys_seen
     return DeploymentOrders(
         deployment=deployment_records(connection, [row])[0],
         keys=keys,

@@ -97,6 +97,7 @@ class DeploymentRecord:
         user: Who made it.
         created_at: When (UTC).
         updated_at: When something was last asked for or found out.
+        keys_accepted: Whether what serves accepts the present keys, and no others.
         restarts: How often a process had to be started again.
         history: What served when, oldest first; empty in lists.
         owner: Its supervisor.
@@ -119,6 +120,7 @@ class DeploymentRecord:
     scoring_uri: str | None = None
     settings: ScoringSettings = attrs.field(factory=ScoringSettings)
     environment_variables: Mapping[str, str] = attrs.field(factory=dict)
+    keys_accepted: bool = False
     restarts: int = 0
     history: tuple[ServedRecord, ...] = ()
     owner: ProcessIdentity | None = None
@@ -126,8 +128,8 @@ class DeploymentRecord:
     @property
     def is_settled(self) -> bool:
         """Whether all that was asked for was carried out, or could not be."""
-        carried_out = self.observed >= self.generation and self.status != DeploymentStatus.CREATING
-        return carried_out or self.status in OVER
+        carried_out = self.observed >= self.generation and self.keys_accepted
+        return (carried_out and self.status != DeploymentStatus.CREATING) or self.status in OVER
 
 
 @attrs.frozen(kw_only=True)

@@ -49,6 +49,7 @@ class Deployment(Resource[DeploymentRecord]):
         super().__init__(client, record)
         self._keys: DeploymentKeys | None = None
         self._scoring: ScoringClient | None = None
+        self._scored_by: tuple[Any, ...] = ()
         self._specs: dict[str, ServiceSpec] = {}
 
     def _read(self) -> DeploymentRecord:
@@ -111,28 +112,32 @@ class Deployment(Resource[DeploymentRecord]):
         """
         from amlsdk.resources.manifesting.bodies import from_reply, to_body
 
+        record = self._now()
         with telling("predict"):
-            spec = self._spec()
+            spec = self._spec(record)
             body = to_body(spec, rows)
-        return from_reply(spec, self._service().score(body))
+        return from_reply(spec, self._service(record).score(body))
 
     def keys(self) -> DeploymentKeys:
         """Return the keys: `.primary`, `.secondary`; either is accepted, as `Authorization: Bearer <key>`."""
         self._keys = self._client.send(GetDeploymentKeys(deployment_id=self.id))
         return self._keys
 
-    def rotate_key(self, key: str) -> DeploymentKeys:
-        """Replace a key by a new one, which is accepted at once; the other one is not touched.
+    def rotate_key(self, key: str, *, timeout_s: float | None = None) -> DeploymentKeys:
+        """Replace a key by a new one; the other one is not touched. Waits until the new one is accepted.
 
         Args:
             key: `primary` or `secondary`.
+            timeout_s: Raise TimeoutError after so many seconds; the key is replaced all the same.
 
         Raises:
             InvalidArgument: There is no such key.
         """
         if key not in ("primary", "secondary"):
             raise InvalidArgument(f"rotate_key(key=...) is 'primary' or 'secondary', not {key!r:.80}")
+        check_timeout(timeout_s)
         self._keys = self._client.send(RotateDeploymentKey(deployment_id=self.id, key=key))
+        self._record = follow(self._client, self._record, timeout_s)
         return self._keys
 
     def usage(self) -> Usage:
@@ -144,7 +149,7 @@ class Deployment(Resource[DeploymentRecord]):
         from amlsdk.resources.usage import usage_of
 
         return usage_of(
-            location=self._client.location, name=self.name, uri=self._uri(), sample=dict(self._spec().sample)
+            location=self._client.location, name=self.name, uri=self._uri(), sample=dict(self._spec(self._now()).sample)
         )
 
     def update(self, to: Image | Model, *, wait: bool = True, timeout_s: float | None = None) -> Deployment:
@@ -299,9 +304,8 @@ class Deployment(Resource[DeploymentRecord]):
             raise Conflict(f"deployment {self.name!r} has no address yet: it is {record.status}")
         return record.scoring_uri
 
-    def _spec(self) -> ServiceSpec:
+    def _spec(self, record: DeploymentRecord) -> ServiceSpec:
         """The contract of what serves; a newer image may have another one."""
-        record = self._now()
         image_id = record.serving_id or record.image_id
         if image_id not in self._specs:
             image = self._client.send(GetImage(image_id=image_id))
@@ -309,11 +313,15 @@ class Deployment(Resource[DeploymentRecord]):
             self._specs = {image_id: read_spec(self._client, manifest)}
         return self._specs[image_id]
 
-    def _service(self) -> ScoringClient:
+    def _service(self, record: DeploymentRecord) -> ScoringClient:
         from amlsdk.resources.scoring_requests import ScoringClient
 
-        if self._scoring is None:
-            self._scoring = ScoringClient(self._uri(), self._key)
+        served = (record.scoring_uri, record.serving_id, record.generation)
+        # A connection that was open before an update gets its next answer from what served then.
+        if self._scoring is None or served != self._scored_by:
+            if self._scoring is not None:
+                self._scoring.close()
+            self._scoring, self._scored_by = ScoringClient(self._uri(), self._key), served
         return self._scoring
 
     def _key(self, anew: bool) -> str:

@@ -37,8 +37,8 @@ class ScoringClient:
         """Close the connection."""
         self._session.close()
 
-    def score(self, body: dict[str, Any]) -> Any:
-        """Return the result for a request; a service that is busy is asked again for half a minute.
+    def score(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Return the reply to a request; a service that is busy is asked again for half a minute.
 
         Raises:
             InvalidArgument: The service can't read the request; the message names row and field.
@@ -57,7 +57,8 @@ class ScoringClient:
             reply = self._post(content, self._key(False))
         if not reply.ok:
             raise _error(reply)
-        return orjson.loads(reply.content)["result"]
+        answer: dict[str, Any] = orjson.loads(reply.content)
+        return answer
 
     def _post(self, content: bytes, key: str) -> requests.Response:
         headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}

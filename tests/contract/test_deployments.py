@@ -1,5 +1,4 @@
 import datetime as dt
-import hashlib
 
 import attrs
 import pytest
@@ -46,13 +45,11 @@ def report(service, deployment, status="Healthy", supervisor=None, **fields):
     )
 
 
-def seen(keys):
-    return hashlib.sha256(f"{keys.primary}\n{keys.secondary}".encode()).hexdigest()
-
-
 def serve(service, deployment, image, observed=1, **fields):
-    """Report that an image serves."""
-    return report(service, deployment, observed=observed, serving_id=image.id, **fields)
+    """Report that an image serves, with the present keys unless others are given."""
+    keys = service.send(GetDeploymentKeys(deployment_id=deployment.id)).digest
+    given = {"keys_seen": keys, "observed": observed, "serving_id": image.id, **fields}
+    return report(service, deployment, **given)
 
 
 @pytest.fixture
@@ -86,6 +83,9 @@ def test_a_name_is_taken_once(service, images):
         ({"name": "w" * 64}, "1 to 63"),
         ({"replicas": 0}, "replicas are 1 to"),
         ({"environment_variables": {"": "x"}}, "environment variable"),
+        ({"settings": ScoringSettings(timeout_s=-1.0)}, "settings.timeout_s is a number above 0, not -1.0"),
+        ({"settings": ScoringSettings(max_batch=0)}, "settings.max_batch is a number above 0"),
+        ({"settings": ScoringSettings(drain_s=float("nan"))}, "settings.drain_s is a number above 0"),
     ],
 )
 def test_what_can_not_be_deployed_is_refused(service, images, fields, message):
@@ -105,7 +105,7 @@ def test_a_supervisor_claims_reports_and_is_told_what_is_wanted(service, images)
     orders = claim(service, made)
     assert (orders.deployment.image_id, orders.stop, orders.news) == (images[0].id, False, True)
     assert orders.keys == service.send(GetDeploymentKeys(deployment_id=made.id))
-    known = {"keys_seen": seen(orders.keys), "scoring_uri": "http://127.0.0.1:1/score"}
+    known = {"keys_seen": orders.keys.digest, "scoring_uri": "http://127.0.0.1:1/score"}
     assert not serve(service, made, images[0], reason="2 of 2 answer", **known).news
     found = get(service, made, wait_s=50.0)
     assert (found.status, found.reason, found.serving_id) == ("Healthy", "2 of 2 answer", images[0].id)
@@ -119,7 +119,7 @@ def test_what_served_when_is_kept(service, images):
     serve(service, made, images[0])
     asked = service.send(UpdateDeployment(deployment_id=made.id, image_id=images[1].id, replicas=3))
     assert (asked.generation, asked.observed, asked.image_id, asked.replicas) == (2, 1, images[1].id, 3)
-    orders = report(service, made, observed=1, serving_id=images[0].id, wait_s=50.0)
+    orders = serve(service, made, images[0], wait_s=50.0)
     assert (orders.news, orders.deployment.generation) == (True, 2)
     serve(service, made, images[1], observed=2)
     back = service.send(RollBackDeployment(deployment_id=made.id))
@@ -161,8 +161,11 @@ def test_a_key_is_replaced_and_its_supervisor_told(service, images):
     old = claim(service, made).keys
     new = service.send(RotateDeploymentKey(deployment_id=made.id, key="primary"))
     assert (new.secondary == old.secondary, new.primary == old.primary) == (True, False)
-    orders = serve(service, made, images[0], keys_seen=seen(old), wait_s=50.0)
+    orders = serve(service, made, images[0], keys_seen=old.digest, wait_s=50.0)
     assert (orders.news, orders.keys) == (True, new)
+    assert not get(service, made).keys_accepted
+    assert not serve(service, made, images[0]).news
+    assert get(service, made, wait_s=50.0).keys_accepted
     with pytest.raises(InvalidArgument, match="none named 'third'"):
         service.send(RotateDeploymentKey(deployment_id=made.id, key="third"))
     assert repr(new) == "DeploymentKeys()"

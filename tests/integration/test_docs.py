@@ -73,10 +73,11 @@ def test_the_tests_of_the_page_on_testing_pass(tmp_path):
     assert re.search(r"\d\d passed", run(command, tmp_path))
 
 
-def test_the_commands_of_the_page_on_aml_succeed(tmp_path):
+@pytest.mark.parametrize("tour", [0, 1])
+def test_the_commands_of_the_page_on_aml_succeed(tmp_path, tour):
     page = DOCS / "cli.md"
     write_files(page, tmp_path)
-    commands = [line for block in blocks(page, "sh") for line in block["body"].splitlines()]
+    commands = blocks(page, "sh")[tour]["body"].splitlines()
     assert len(commands) > 10
     for line in commands:
         name, *arguments = shlex.split(line)
@@ -92,7 +93,10 @@ def public_names():
     from amlsdk.resources.series import Series
     from amlsdk.resources.snapshot import RunSnapshot
 
-    kinds = [getattr(amlsdk, name) for name in ("Workspace", "Project", "Experiment", "Run", "Model")]
+    kinds = [
+        getattr(amlsdk, name)
+        for name in ("Workspace", "Project", "Experiment", "Run", "Model", "Manifest", "Image", "Deployment")
+    ]
     for kind in [*kinds, Comparison, RunFiles, RunQuery, RunSnapshot, Series]:
         for name in dir(kind):
             if not name.startswith("_"):
@@ -123,6 +127,18 @@ def test_the_example_of_the_readme_is_the_story_of_the_quickstart():
     found = BLOCK.search(readme)["body"]
     quickstart = (DOCS.parent / "examples" / "quickstart.py").read_text("utf-8")
     compile(found, "README.md", "exec")
-    for call in ("amlsdk.connect(", ".get_or_create(", ".submit(", ".wait(", ".search(", ".register_model("):
+    for call in (
+        "amlsdk.connect(",
+        ".get_or_create(",
+        ".submit(",
+        ".wait(",
+        ".search(",
+        ".register_model(",
+        ".create_manifest(",
+        ".build_image(",
+        ".deploy(",
+        ".predict(",
+        ".lineage(",
+    ):
         assert call in found
         assert call in quickstart

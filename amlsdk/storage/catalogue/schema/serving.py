@@ -123,6 +123,8 @@ deployment = Table(
     Column("environment_variables", Text, nullable=False),
     Column("primary_key", Text, nullable=False),
     Column("secondary_key", Text, nullable=False),
+    # Digest of the keys that its supervisor has made known to all processes.
+    Column("keys_seen", Text, nullable=False),
     Column("user", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),

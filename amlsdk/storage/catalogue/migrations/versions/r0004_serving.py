@@ -124,6 +124,7 @@ def _deployments() -> None:
         sa.Column("environment_variables", sa.Text(), nullable=False),
         sa.Column("primary_key", sa.Text(), nullable=False),
         sa.Column("secondary_key", sa.Text(), nullable=False),
+        sa.Column("keys_seen", sa.Text(), nullable=False),
         sa.Column("user", sa.Text(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("updated_at", sa.BigInteger(), nullable=False),
