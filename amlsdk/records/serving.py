@@ -2,7 +2,7 @@
 
 A folder that is served (a bundle; `/opt/amlsdk` in an image) has
 
-    serve.py          begins the service: python -I -S serve.py
+    runtime/serve.py  begins the service: python -I -S runtime/serve.py
     runtime/          amlsdk's own part: `amlsdk.scoring` and what it imports of amlsdk
     site/             the dependencies, as a folder of packages
     models/<name>/    the files of each model
