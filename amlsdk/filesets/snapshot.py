@@ -22,7 +22,7 @@ from amlsdk.filesets.walk import FoundFile, FoundTree, scan
 from amlsdk.records.filesets import FileEntry, FileSetRecord, StoredFile
 from amlsdk.records.streams import CHUNK, ByteStream
 
-__all__ = ["Progress", "Snapshot", "snapshot"]
+__all__ = ["Progress", "Snapshot", "snapshot", "store_files"]
 
 Progress = Callable[[int, int], None]
 
@@ -102,6 +102,19 @@ def snapshot(
         new_bytes=sum(contents.new.values()),
         biggest=tuple((entry.path, entry.size_bytes) for entry in biggest),
     )
+
+
+def store_files(files: Iterable[FoundFile], store: Blobs, known: StatCache) -> dict[FoundFile, tuple[str, int]]:
+    """Store files that lie anywhere, and return digest and size of each; one that is gone is left out.
+
+    Raises:
+        InvalidArgument: One can't be read; the message names it.
+        Conflict: Files change faster than they can be stored.
+        Unavailable: The store can't be written.
+    """
+    contents = _Contents(store)
+    contents.take(files, known, None)
+    return contents.found
 
 
 @attrs.frozen

@@ -225,6 +225,7 @@ def describe_input(name: str, data: Any) -> InputRecord:
     """Describe data that this process reads, without storing it."""
     if isinstance(data, (str, os.PathLike)):
         return _describe_path(name, local_path(data, what="data"))
+    from amlsdk.resources.manifesting.logged_samples import first_rows
     from amlsdk.resources.values.frame_digest import digest_frame
     from amlsdk.resources.values.profile import profile_frame
 
@@ -237,7 +238,7 @@ def describe_input(name: str, data: Any) -> InputRecord:
         source=type(data).__qualname__,
         size_bytes=size,
         schema=schema,
-        profile=profile,
+        profile={**profile, **first_rows(data)} if profile is not None else None,
     )
 
 
