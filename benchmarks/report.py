@@ -12,13 +12,13 @@ Results = Mapping[str, Mapping[str, Any]]
 
 @attrs.frozen
 class Beside:
-    """A figure that MLflow has too; smaller is better.
+    """A figure that a peer has too; smaller is better.
 
     Args:
         what: For the table.
         reach: How many times quicker was aimed at.
         ours: File and key of amlsdk's figure.
-        theirs: File and key of MLflow's.
+        theirs: File and key of the peer's.
         unit: Of both.
     """
 
@@ -63,6 +63,21 @@ BESIDE = (
         ("mlflow_tracking", "history_100000_s"),
         "s",
     ),
+    Beside(
+        "a one-row scoring request, one core, 32 connections, beside MLServer",
+        20,
+        ("bench_scoring", "us_a_request_32"),
+        ("mlserver_scoring", "us_a_request_32"),
+        "us",
+    ),
+    Beside("its p99", 1, ("bench_scoring", "p99_ms_32"), ("mlserver_scoring", "p99_ms_32"), "ms"),
+    Beside(
+        "the same, 1 connection, beside MLServer",
+        2,
+        ("bench_scoring", "us_a_request_1"),
+        ("mlserver_scoring", "us_a_request_1"),
+        "us",
+    ),
 )
 ALONE = (
     Alone("one `run.log`, median", "under 6 us", ("bench_tracking", "log_call_us"), "us"),
@@ -100,10 +115,11 @@ def page(results: Results) -> str:
         "faster amlsdk was.",
         "",
         f"{machine['date']}, amlsdk {machine['amlsdk']}, MLflow {results['mlflow_import']['version']}, "
+        f"MLServer {results['mlserver_scoring']['version']}, "
         f"Python {machine['python']}, {machine['cpu']}, {machine['cores']} cores, {machine['memory_gb']} GB, "
         f"{machine['system']}; load at the end {machine['load']}.",
         "",
-        "| what | reach | amlsdk | MLflow | ratio |",
+        "| what | reach | amlsdk | MLflow, where no other is named | ratio |",
         "|---|---|---|---|---|",
         *(beside_row(figure, results) for figure in BESIDE),
         "",

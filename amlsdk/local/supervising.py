@@ -74,8 +74,10 @@ def report_deployment(local: Local, _: Principal, request: ReportDeployment) -> 
 
     def news() -> DeploymentOrders | None:
         with local.database.read() as connection:
-            orders = _orders(connection, request.deployment_id, keys_seen=request.keys_seen)
-        return orders if orders.news else None
+            # Each idle deployment looks some times a second: the record is made only where it is told.
+            if not _is_news(find_deployment(connection, request.deployment_id), request.keys_seen):
+                return None
+            return _orders(connection, request.deployment_id, keys_seen=request.keys_seen)
 
     found = wait_for(news, request.wait_s)
     if found is None:
@@ -162,12 +164,14 @@ def _count(connection: Connection, key: int, traffic: TrafficRecord) -> None:
 
 def _orders(connection: Connection, deployment_id: str, *, keys_seen: str = "") -> DeploymentOrders:
     row = find_deployment(connection, deployment_id)
-    keys = keys_of(row)
-    wanted = row.stop_requested or row.generation > row.observed or keys.digest != keys_seen
     return DeploymentOrders(
         deployment=deployment_records(connection, [row])[0],
-        keys=keys,
+        keys=keys_of(row),
         stop=row.stop_requested,
-        news=wanted,
+        news=_is_news(row, keys_seen),
         lease_s=LEASE_S,
     )
+
+
+def _is_news(row: Any, keys_seen: str) -> bool:
+    return bool(row.stop_requested or row.generation > row.observed or keys_of(row).digest != keys_seen)

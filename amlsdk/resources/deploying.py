@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from amlsdk import plugins
-from amlsdk.errors import Conflict, InvalidArgument, NotFound, OperationFailed
+from amlsdk.errors import AmlError, Conflict, InvalidArgument, NotFound, OperationFailed
 from amlsdk.operations.deployments import (
     CreateDeployment,
     DeleteDeployment,
@@ -17,6 +18,7 @@ from amlsdk.operations.deployments import (
     StopDeployment,
 )
 from amlsdk.operations.images import GetImage
+from amlsdk.operations.manifests import GetManifest
 from amlsdk.records.deployments import OVER, DeploymentRecord
 from amlsdk.records.ids import new_id
 from amlsdk.records.images import ImageRecord
@@ -74,9 +76,22 @@ def deploy(  # noqa: PLR0913  # what a deployment may be given
         )
         starting.send(_message(client, record.id))
     if wait:
+        _prepare(client, image, target=target)
         record = follow(client, record, timeout_s)
         raise_if_bad(record)
     return Deployment(client, record)
+
+
+def _prepare(client: Client, image: ImageRecord, *, target: str) -> None:
+    """Do what can be done while the supervisor starts; what fails here fails there as well, with the reason."""
+    adapter: Any = plugins.load("amlsdk.deployers", target)
+    with contextlib.suppress(AmlError):
+        adapter().prepare(
+            image,
+            blobs=client.blobs,
+            cache=client.spool.cache,
+            find_manifest=lambda manifest_id: client.send(GetManifest(manifest_id=manifest_id)),
+        )
 
 
 def refuse_taken(client: Client, name: str) -> None:

@@ -16,14 +16,27 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from amlsdk.resources.workspace import Workspace
     from amlsdk.testing.blob_store_case import BlobStoreTestCase
+    from amlsdk.testing.builder_case import BuilderTestCase
+    from amlsdk.testing.deployer_case import DeployerTestCase
     from amlsdk.testing.modes import WireBackend, WireService
     from amlsdk.testing.service_case import ServiceTestCase
     from amlsdk.testing.target_case import TargetTestCase
 
-__all__ = ["BlobStoreTestCase", "ServiceTestCase", "TargetTestCase", "WireBackend", "WireService", "workspace"]
+__all__ = [
+    "BlobStoreTestCase",
+    "BuilderTestCase",
+    "DeployerTestCase",
+    "ServiceTestCase",
+    "TargetTestCase",
+    "WireBackend",
+    "WireService",
+    "workspace",
+]
 
 _HOMES = {
     "BlobStoreTestCase": "amlsdk.testing.blob_store_case",
+    "BuilderTestCase": "amlsdk.testing.builder_case",
+    "DeployerTestCase": "amlsdk.testing.deployer_case",
     "ServiceTestCase": "amlsdk.testing.service_case",
     "TargetTestCase": "amlsdk.testing.target_case",
     "WireBackend": "amlsdk.testing.modes",

@@ -1,0 +1,235 @@
+"""The supervisor of one deployment: tells how it is, hears what is wanted, and has it brought about."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+
+from amlsdk import plugins
+from amlsdk.deployers.base import Deployer, Serving, Site
+from amlsdk.deployers.link import Link, Lost
+from amlsdk.deployers.logkeeping import LogKeeping
+from amlsdk.deployers.steering import Situation, Steering
+from amlsdk.errors import AmlError
+from amlsdk.filesets.blobs import Blobs
+from amlsdk.operations.manifests import GetManifest
+from amlsdk.places import Place
+from amlsdk.processes.detaching import let_go_of_streams
+from amlsdk.records.deployments import DeploymentOrders, DeploymentStatus
+from amlsdk.service import Service
+
+__all__ = ["drive"]
+
+_LOGGER = logging.getLogger("amlsdk")
+# A change of health is told within this time, and a signal heard.
+_WAIT_S = 2.0
+_AWAY_S = 1.0
+
+
+def drive(place: Place, deployment_id: str) -> None:
+    """Serve a deployment until somebody asks to stop it, or it can't be served.
+
+    Args:
+        place: Where the workspace is.
+        deployment_id: Of a deployment that no other supervisor has.
+
+    Raises:
+        AmlError: It can't be claimed.
+    """
+    folder = place.spool.deployments / deployment_id
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    let_go_of_streams(os.fspath(folder / "supervisor.log"))
+    _log_to_standard_error()
+    stopping = _Stopping()
+    backend = place.open()
+    try:
+        link = Link(backend.open(), deployment_id)
+        orders = link.claim()
+        _LOGGER.info("deployment %s (%s): claimed", orders.deployment.name, deployment_id)
+        _serve(place, link, orders, stopping)
+    except Lost as error:
+        _LOGGER.warning("deployment %s is another's now: %s", deployment_id, error)
+    except Exception:
+        _LOGGER.exception("the supervisor gives up")
+        raise
+    finally:
+        backend.close()
+
+
+class _Told(BaseException):
+    """This process was told to stop while it waited."""
+
+
+class _Stopping:
+    """Whether this process was told to stop."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        self._is_waiting = False
+        signal.signal(signal.SIGTERM, self._hear)
+
+    @contextlib.contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Leave what is done within as soon as this process is told to stop: a service may be waited for for long."""
+        self._is_waiting = True
+        try:
+            yield
+        except _Told:
+            pass
+        finally:
+            self._is_waiting = False
+
+    def _hear(self, *_: object) -> None:
+        self.asked = True
+        if self._is_waiting:
+            self._is_waiting = False
+            raise _Told
+
+
+def _serve(place: Place, link: Link, orders: DeploymentOrders, stopping: _Stopping) -> None:
+    site = _site(place, link.service, orders)
+    site.log.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        deployer: Deployer = plugins.load("amlsdk.deployers", orders.deployment.target)()
+        serving = deployer.open(site)
+    except (AmlError, OSError) as error:
+        _LOGGER.exception("deployment %s can't be opened", site.name)
+        link.observed = orders.deployment.generation
+        link.tell(DeploymentStatus.FAILED, reason=str(error), problem=str(error))
+        return
+    try:
+        log = LogKeeping(
+            site.log,
+            service=link.service if place.spool.shipped else None,
+            deployment_id=site.deployment_id,
+            note=site.folder / "log.json",
+        )
+        _Watch(link, serving, site, orders, log).keep(stopping)
+    finally:
+        serving.close(0)
+
+
+class _Watch:
+    """The loop of a supervisor.
+
+    Args:
+        link: To the service.
+        serving: The endpoint.
+        site: Where it is.
+        orders: The first.
+        log: Of the endpoint.
+    """
+
+    def __init__(self, link: Link, serving: Serving, site: Site, orders: DeploymentOrders, log: LogKeeping) -> None:
+        self._link, self._serving, self._site, self._log = link, serving, site, log
+        self._orders = orders
+        link.scoring_uri = serving.uri
+        self._steering = Steering(serving, find_image=link.find_image)
+
+    def keep(self, stopping: _Stopping) -> None:
+        """Serve until the end, and tell it."""
+        try:
+            while not (stopping.asked or self._orders.stop) and self._steering.situation.failure is None:
+                self._serving.set_keys(self._orders.keys)
+                self._steering.want(self._orders.deployment)
+                with stopping.waiting():
+                    self._report()
+            # Whoever asked to stop may have waited for the end of a start; the failure comes first.
+            failure = self._steering.situation.failure
+        finally:
+            self._steering.close()
+        self._end(failure)
+
+    def _report(self) -> None:
+        if not self._site.folder.is_dir():
+            # With its workspace, or alone: nobody can tell this process to stop any more. The catalogue itself does not
+            # say so: a removed file can be used for as long as it is open.
+            raise Lost(f"its folder {os.fspath(self._site.folder)!r} was removed")
+        if not self._steering.is_settled:
+            # Something is under way: its end is told at once, and until then the service would not hold an answer back.
+            self._steering.news.wait(_WAIT_S)
+        self._steering.news.clear()
+        situation = self._steering.situation
+        if situation.failure is not None:
+            return
+        self._take_over(situation)
+        self._log.tend()
+        settled = self._steering.is_settled
+        status, reason = self._how_it_is(situation)
+        orders = self._link.report(
+            status,
+            reason=reason,
+            problem=situation.problem,
+            traffic=self._serving.traffic(),
+            keys=self._orders.keys,
+            wait_s=_WAIT_S if settled else 0.0,
+        )
+        if orders is None:
+            time.sleep(_AWAY_S)
+        else:
+            self._orders = orders
+
+    def _take_over(self, situation: Situation) -> None:
+        self._link.observed = situation.observed
+        self._link.serving_id = situation.serving_id
+
+    def _how_it_is(self, situation: Situation) -> tuple[str, str]:
+        if situation.serving_id is None:
+            return DeploymentStatus.CREATING, "it is being started"
+        health = self._serving.poll()
+        self._link.restarts = health.restarts
+        return health.status, health.reason
+
+    def _end(self, failure: str | None) -> None:
+        self._take_over(self._steering.situation)
+        if failure is None:
+            _LOGGER.info("deployment %s: drains", self._site.name)
+        self._serving.close(0 if failure else self._site.settings.drain_s)
+        self._link.serving_id = None
+        self._log.finish()
+        self._link.tell(
+            DeploymentStatus.STOPPED if failure is None else DeploymentStatus.FAILED,
+            reason=failure or "",
+            problem=failure,
+            traffic=self._serving.traffic(),
+        )
+
+
+def _site(place: Place, service: Service, orders: DeploymentOrders) -> Site:
+    deployment, spool = orders.deployment, place.spool
+    return Site(
+        deployment_id=deployment.id,
+        name=deployment.name,
+        folder=spool.deployments / deployment.id,
+        cache=spool.cache,
+        log=spool.logs / f"{deployment.id}.log",
+        blobs=_blobs(place, service),
+        find_manifest=lambda manifest_id: service.send(GetManifest(manifest_id=manifest_id)),
+        settings=deployment.settings,
+        keys=orders.keys,
+        environment_variables=deployment.environment_variables,
+        scoring_uri=deployment.scoring_uri,
+    )
+
+
+def _blobs(place: Place, service: Service) -> Blobs:
+    if place.spool.blobs is not None:
+        from amlsdk.storage.blobs.folder import FolderBlobStore
+
+        return FolderBlobStore(place.spool.blobs)
+    from amlsdk.storage.blobs.through_service import ServiceBlobs
+
+    return ServiceBlobs(service)
+
+
+def _log_to_standard_error() -> None:
+    if not any(isinstance(handler, logging.StreamHandler) for handler in _LOGGER.handlers):
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        _LOGGER.addHandler(handler)
+        _LOGGER.setLevel(logging.INFO)
