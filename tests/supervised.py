@@ -7,13 +7,17 @@ import http.client
 import json
 import time
 
+from amlsdk.deployers.handed import Handed
 from amlsdk.operations.deployments import (
+    ClaimDeployment,
     CreateDeployment,
     GetDeployment,
     GetDeploymentKeys,
     StopDeployment,
     UpdateDeployment,
 )
+from amlsdk.operations.images import GetImage
+from amlsdk.operations.manifests import GetManifest
 from amlsdk.processes import is_gone
 from amlsdk.records.ids import new_id
 from amlsdk.resources.launching import Detached
@@ -50,7 +54,11 @@ class Supervised:
         """Begin a supervisor and return the record once it has done what is wanted, or could not."""
         with Detached("amlsdk.deployers") as starting:
             self.supervisor = starting.identity()
-            starting.send({**self.client.place.to_message(), "deployment_id": self.id})
+            orders = self.send(ClaimDeployment(deployment_id=self.id, supervisor=self.supervisor))
+            image = self.send(GetImage(image_id=orders.deployment.image_id))
+            manifest = self.send(GetManifest(manifest_id=image.manifest_id))
+            handed = Handed(orders=orders, image=image, manifest=manifest)
+            starting.send({**self.client.place.to_message(), "handed": handed.to_message()})
         return until(self._if_settled)
 
     def send(self, request):

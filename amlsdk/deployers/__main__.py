@@ -11,11 +11,12 @@ def main() -> None:
         return
     # Loaded while the client records the deployment.
     from amlsdk.deployers.driving import drive
+    from amlsdk.deployers.handed import Handed
     from amlsdk.places import Place
 
     message = hear()
     if message is not None:
-        drive(Place.of(message), message["deployment_id"])
+        drive(Place.of(message), Handed.of(message["handed"]))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from amlsdk import plugins
 from amlsdk.deployers.base import Deployer, Serving, Site
+from amlsdk.deployers.handed import Handed, HandedService
 from amlsdk.deployers.link import Link, Lost
 from amlsdk.deployers.logkeeping import LogKeeping
 from amlsdk.deployers.steering import Situation, Steering
@@ -31,24 +32,22 @@ _WAIT_S = 2.0
 _AWAY_S = 1.0
 
 
-def drive(place: Place, deployment_id: str) -> None:
+def drive(place: Place, handed: Handed) -> None:
     """Serve a deployment until somebody asks to stop it, or it can't be served.
 
     Args:
         place: Where the workspace is.
-        deployment_id: Of a deployment that no other supervisor has.
-
-    Raises:
-        AmlError: It can't be claimed.
+        handed: The deployment, which was claimed for this process.
     """
+    deployment_id = handed.orders.deployment.id
     folder = place.spool.deployments / deployment_id
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     let_go_of_streams(os.fspath(folder / "supervisor.log"))
     _log_to_standard_error()
     stopping = _Stopping()
-    backend = place.open()
+    service = HandedService(place, handed)
     try:
-        link = Link(backend.open(), deployment_id)
+        link = Link(service, deployment_id)
         orders = link.claim()
         _LOGGER.info("deployment %s (%s): claimed", orders.deployment.name, deployment_id)
         _serve(place, link, orders, stopping)
@@ -58,7 +57,7 @@ def drive(place: Place, deployment_id: str) -> None:
         _LOGGER.exception("the supervisor gives up")
         raise
     finally:
-        backend.close()
+        service.close()
 
 
 class _Told(BaseException):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from amlsdk import plugins
 from amlsdk.errors import AmlError, Conflict, InvalidArgument, NotFound, OperationFailed
 from amlsdk.operations.deployments import (
+    ClaimDeployment,
     CreateDeployment,
     DeleteDeployment,
     GetDeployment,
@@ -74,7 +75,7 @@ def deploy(  # noqa: PLR0913  # what a deployment may be given
                 environment_variables=variables,
             )
         )
-        starting.send(_message(client, record.id))
+        _hand_over(client, starting, record.id, image)
     if wait:
         _prepare(client, image, target=target)
         record = follow(client, record, timeout_s)
@@ -124,7 +125,7 @@ def supervise(client: Client, record: DeploymentRecord) -> None:
     image = client.send(GetImage(image_id=record.image_id))
     check_image(image, target=record.target, settings=record.settings, replicas=record.replicas)
     with Detached("amlsdk.deployers") as starting:
-        starting.send(_message(client, record.id))
+        _hand_over(client, starting, record.id, image)
 
 
 def follow(
@@ -175,6 +176,11 @@ def delete(client: Client, deployment_id: str, timeout_s: float | None) -> None:
     client.send(DeleteDeployment(deployment_id=deployment_id))
 
 
-def _message(client: Client, deployment_id: str) -> dict[str, Any]:
+def _hand_over(client: Client, starting: Detached, deployment_id: str, image: ImageRecord) -> None:
+    """Claim a deployment for its supervisor, and tell it all that it needs to begin."""
+    from amlsdk.deployers.handed import Handed
+
     os.makedirs(client.spool.deployments, mode=0o700, exist_ok=True)  # noqa: PTH103  # with its parents
-    return {**client.place.to_message(), "deployment_id": deployment_id}
+    orders = client.send(ClaimDeployment(deployment_id=deployment_id, supervisor=starting.identity()))
+    handed = Handed(orders=orders, image=image, manifest=client.send(GetManifest(manifest_id=image.manifest_id)))
+    starting.send({**client.place.to_message(), "handed": handed.to_message()})

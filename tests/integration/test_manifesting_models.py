@@ -158,7 +158,8 @@ def test_a_pickled_callable_is_called(workspace):
 
 @pytest.mark.parametrize("suffix", ["json", "ubj"])
 def test_models_of_xgboost_are_scored_as_they_were_saved(workspace, wine, suffix):
-    xgboost = pytest.importorskip("xgboost")
+    import xgboost
+
     frame, target = wine
     classifier = xgboost.XGBClassifier(n_estimators=3).fit(frame, target)
     classifier.save_model(f"c.{suffix}")
@@ -174,7 +175,8 @@ def test_models_of_xgboost_are_scored_as_they_were_saved(workspace, wine, suffix
 
 
 def test_models_of_lightgbm_are_scored_as_they_were_saved(workspace, wine, tmp_path):
-    lightgbm = pytest.importorskip("lightgbm")
+    import lightgbm
+
     frame, target = wine
     booster = lightgbm.train({"verbose": -1}, lightgbm.Dataset(frame, label=target), 3)
     booster.save_model("m.txt")
@@ -185,7 +187,8 @@ def test_models_of_lightgbm_are_scored_as_they_were_saved(workspace, wine, tmp_p
 
 
 def test_types_that_skops_does_not_know_need_trust(workspace, wine):
-    lightgbm = pytest.importorskip("lightgbm")
+    import lightgbm
+
     frame, target = wine
     model = workspace.models.create("m", lightgbm.LGBMClassifier(n_estimators=3, verbose=-1).fit(frame, target))
     with pytest.raises(InvalidArgument, match=r"lightgbm.*trusted=True"):
@@ -209,7 +212,8 @@ def test_onnx_models_need_only_their_runtime(workspace, wine, tree):
 
 
 def test_torchscript_needs_trust_and_is_scored(workspace):
-    torch = pytest.importorskip("torch", reason="torch is 555 MB, and not installed for the tests")
+    import torch
+
     torch.jit.script(torch.nn.Linear(3, 2)).save("m.pt")
     model = workspace.models.create("m", "m.pt")
     with pytest.raises(InvalidArgument, match="trusted=True"):
