@@ -15,7 +15,7 @@
 BIN = .venv/bin
 PEERS = .venv-peers
 TESTS = tests
-TEST_FLAGS = -n 2
+TEST_FLAGS = -n 2 --dist loadgroup
 CHECKED = amlsdk tests examples benchmarks docs
 
 quickstart: environment-quickstart

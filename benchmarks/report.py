@@ -78,6 +78,24 @@ BESIDE = (
         ("mlserver_scoring", "us_a_request_1"),
         "us",
     ),
+    Beside(
+        "manifest of the wine model, nothing kept yet, beside `save_model`",
+        1,
+        ("bench_manifest", "first_asking_index_s"),
+        ("mlflow_manifest", "first_s"),
+        "s",
+    ),
+    Beside(
+        "the same for a next model", 1, ("bench_manifest", "next_model_s"), ("mlflow_manifest", "next_model_s"), "s"
+    ),
+    Beside(
+        "packages in its image, unpacked, beside those of MLflow's Dockerfile",
+        1,
+        ("bench_image", "packages_mb"),
+        ("mlflow_image", "packages_mb"),
+        "MB",
+    ),
+    Beside("its size as it is stored and sent", 1, ("bench_image", "stored_mb"), ("mlflow_image", "stored_mb"), "MB"),
 )
 ALONE = (
     Alone("one `run.log`, median", "under 6 us", ("bench_tracking", "log_call_us"), "us"),
@@ -101,6 +119,28 @@ ALONE = (
         "memory growth, a 2 GB file kept and restored", "under 100 MB", ("bench_snapshot", "memory_2gb_growth_mb"), "MB"
     ),
     Alone("memory of a run's supervisor, output of 2 GB", "under 100 MB", ("bench_submit", "supervisor_peak_mb"), "MB"),
+    Alone("image of the wine model, built from nothing", "under 15 s", ("bench_image", "build_s"), "s"),
+    Alone("again, unchanged, with the same digest", "", ("bench_image", "again_s"), "s"),
+    Alone("after an edit of score.py", "under 1 s", ("bench_image", "edited_s"), "s"),
+    Alone("its size as it is stored and sent, whole", "under 250 MB", ("bench_image", "stored_mb"), "MB"),
+    Alone("its size unpacked, whole", "", ("bench_image", "unpacked_mb"), "MB"),
+    Alone(
+        "deploy to first prediction, nothing laid out yet",
+        "under 3 s",
+        ("bench_deploy", "first_prediction_cold_s"),
+        "s",
+    ),
+    Alone("deploy to first prediction, later", "under 3 s", ("bench_deploy", "first_prediction_warm_s"), "s"),
+    Alone(
+        "requests during an update and 5 rollbacks, 1 000 a second asked", "", ("bench_deploy", "update_requests"), ""
+    ),
+    Alone("of these failed", "none", ("bench_deploy", "update_failed"), ""),
+    Alone("rollback, as the client sees it, median", "under 1 s", ("bench_deploy", "rollback_ms"), "ms"),
+    Alone("kill -9 of one of two workers: requests", "", ("bench_deploy", "death_requests"), ""),
+    Alone("of these failed", "those in flight there", ("bench_deploy", "death_failed"), ""),
+    Alone("until it is back, and said to be", "2 s", ("bench_deploy", "death_back_and_told_s"), "s"),
+    Alone("memory of a deployment's supervisor", "", ("bench_deploy", "supervisor_mb"), "MB"),
+    Alone("its load while idle", "", ("bench_deploy", "supervisor_cpu_percent"), "%"),
 )
 
 
@@ -129,8 +169,13 @@ def page(results: Results) -> str:
         "",
         "A series is read back after its journal was read in; the first reader after logging pays for that, and the "
         "first row includes it. The runs of the searches were written by SQL on both sides, to save time. "
-        "The snapshots of amlsdk are measured below the objects that users touch. What no peer has beside it was "
-        "measured once. `benchmarks/run.py --only` measures a part again and keeps the other figures, so "
+        "The snapshots of amlsdk are measured below the objects that users touch. "
+        "Scoring: server on one core, `wrk` on the other, one row of 13 numbers; amlsdk checks a key and the schema, "
+        "MLServer neither, and MLServer counts at the better of its plain and its adaptive batching. "
+        "MLflow's image is what its own Dockerfile and the model's requirements install, without base image and nginx; "
+        "a first manifest asks the package index for hashes, with an empty cache. "
+        "What no peer has beside it was measured once. `benchmarks/run.py --only` measures a part again and keeps the "
+        "other figures, so "
         "that rows may stem from different hours of the day named above; each row's two sides never do.",
         "",
     ]

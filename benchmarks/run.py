@@ -26,13 +26,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--peers", required=True, help="the interpreter of an environment that has the peers")
     parser.add_argument("--only", default="", help="measure only what has this in its name, and keep other results")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="how often both sides are measured")
     options = parser.parse_args()
     results = HERE / "results"
     results.mkdir(exist_ok=True)
     for script in sorted(HERE.glob("bench_*.py")):
         peers = sorted((HERE / "peers").glob(script.name.replace("bench_", "ml*_")))
         sides = {script: Path(sys.executable), **{peer: Path(options.peers) for peer in peers}}
-        measure_in_turn(sides, results, options.only, rounds=ROUNDS if peers else 1)
+        measure_in_turn(sides, results, options.only, rounds=options.rounds if peers else 1)
     write(results / "machine.json", machine())
     measured = {file.stem: json.loads(file.read_text("utf-8")) for file in sorted(results.glob("*.json"))}
     PAGE.write_text(page(measured), "utf-8")

@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 from amlsdk import plugins
 from amlsdk.deployers.base import Deployer, Serving, Site
@@ -93,6 +94,7 @@ class _Stopping:
 def _serve(place: Place, link: Link, orders: DeploymentOrders, stopping: _Stopping) -> None:
     site = _site(place, link.service, orders)
     site.log.parent.mkdir(parents=True, exist_ok=True)
+    _log_to(site.log)
     try:
         deployer: Deployer = plugins.load("amlsdk.deployers", orders.deployment.target)()
         serving = deployer.open(site)
@@ -224,6 +226,13 @@ def _blobs(place: Place, service: Service) -> Blobs:
     from amlsdk.storage.blobs.through_service import ServiceBlobs
 
     return ServiceBlobs(service)
+
+
+def _log_to(path: Path) -> None:
+    """Let the supervisor's lines stand among those of the processes."""
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s amlsdk: %(message)s"))
+    _LOGGER.addHandler(handler)
 
 
 def _log_to_standard_error() -> None:

@@ -41,6 +41,7 @@ class Dependency:
         purpose: `scoring` where the script imports it, `runtime` where only the service around it does.
         wheel: File name of the wheel that an index has for it, or None where none could be had.
         sha256: Of that wheel, 64 hexadecimal digits, or None.
+        by_hand: Whether it was named when the manifest was made, wherever else it was found.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Dependency:
     purpose: str = "scoring"
     wheel: str | None = None
     sha256: str | None = None
+    by_hand: bool = False
 
 
 @attrs.frozen(kw_only=True)

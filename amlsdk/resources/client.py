@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import attrs
 
@@ -50,6 +51,12 @@ class Address:
         return open_backend(self.location, create=self.create, token=self.token, session=self.session)
 
 
+class Closable(Protocol):
+    """What has a connection that can be closed; twice is no error."""
+
+    def close(self) -> None: ...
+
+
 class Client:
     """Sends requests, and knows the logs of runs that this process writes. Safe across threads."""
 
@@ -60,6 +67,7 @@ class Client:
         self._backend: Backend | None = None
         self._service: Service | None = None
         self._logs: dict[str, RunLog] = {}
+        self._sockets: weakref.WeakSet[Closable] = weakref.WeakSet()
         self._lock = threading.RLock()
         self._closed = False
         on_fork(self)
@@ -140,10 +148,17 @@ class Client:
         for log in logs:
             log.deliver()
 
+    def closes(self, connection: Closable) -> None:
+        """Close a connection to something else together with this one."""
+        with self._lock:
+            self._sockets.add(connection)
+
     def close(self) -> None:
         """Close logs, threads and sockets; closing twice is no error."""
         with self._lock:
-            logs = list(self._logs.values())
+            logs, sockets = list(self._logs.values()), list(self._sockets)
+        for each in sockets:
+            each.close()
         # Logs may still need the service for what is left of them.
         for log in logs:
             log.close()

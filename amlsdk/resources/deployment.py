@@ -322,6 +322,7 @@ class Deployment(Resource[DeploymentRecord]):
             if self._scoring is not None:
                 self._scoring.close()
             self._scoring, self._scored_by = ScoringClient(self._uri(), self._key), served
+            self._client.closes(self._scoring)
         return self._scoring
 
     def _key(self, anew: bool) -> str:

@@ -127,7 +127,7 @@ class Manifest(Resource[ManifestRecord]):
             models: Versions of models; a generated scoring script is generated again for them.
             scoring: Path of another scoring script, or of a folder that has one.
             sample: Other sample data.
-            dependencies: Further distributions, as `name` or `name==version`.
+            dependencies: Other ones of those that are named by hand, as `name` or `name==version`.
             trusted: Let pickle-based files of the models run their code.
             description: Another free text.
 

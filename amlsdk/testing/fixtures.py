@@ -17,6 +17,8 @@ __all__ = ["aml_workspace"]
 def aml_workspace() -> Iterator[Workspace]:
     """A new workspace in a temporary folder, closed and removed after the test."""
     from amlsdk.testing import workspace
+    from amlsdk.testing.preloading import import_all
 
+    import_all()
     with workspace() as found:
         yield found

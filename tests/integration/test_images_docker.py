@@ -14,7 +14,11 @@ from docker_engine import engine, free_port, why_not
 
 import amlsdk
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="containers are of Linux")
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="containers are of Linux"),
+    # One engine is enough.
+    pytest.mark.xdist_group("docker"),
+]
 needs_docker = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
 needs_skopeo = pytest.mark.skipif(shutil.which("skopeo") is None, reason="there is no skopeo: apt-get install skopeo")
 KEY = "a-key-for-this-test"

@@ -138,6 +138,8 @@ def test_dependencies_by_hand_are_kept_though_nothing_imports_them(model, script
     (one,) = manifest.dependencies
     assert (one.name, one.purpose) == ("tomlkit", "scoring")
     assert one.size_bytes > 10_000
+    assert [each.name for each in manifest.new_version().dependencies] == ["tomlkit"]
+    assert manifest.new_version(dependencies=[]).dependencies == ()
 
 
 def test_the_script_sees_no_secret_of_the_environment(model, script, monkeypatch):

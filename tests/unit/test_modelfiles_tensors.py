@@ -14,6 +14,15 @@ from hypothesis.extra import numpy as arrays
 from amlsdk.errors import InvalidArgument
 from amlsdk.resources.modelfiles import algorithm_of, detect_format, load_files, save_estimator
 
+
+@pytest.fixture(autouse=True, scope="module")
+def without_torch():
+    """Tensors become those of torch where that is imported, as other tests of this process may have done."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delitem(sys.modules, "torch", raising=False)
+        yield
+
+
 TYPES = st.sampled_from(["float64", "float32", "float16", "int64", "int32", "int8", "uint8", "bool", "complex64"])
 
 

@@ -129,7 +129,7 @@ def _found(
         kept = _kept(client, installed, plan, by_hand, outcome)
         memory.keep(outcome, [*kept.locked.dependencies, own])
     known, reason = wheels.of(list(kept.needs.used))
-    locked = with_wheels(kept.locked.dependencies, known)
+    locked = [attrs.evolve(one, by_hand=one.name in by_hand) for one in with_wheels(kept.locked.dependencies, known)]
     plan = plan.with_outcome(kept.outcome)
     notes = (
         *of_versions(materials, installed),

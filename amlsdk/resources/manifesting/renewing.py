@@ -50,7 +50,7 @@ def new_version(
         models: What it serves now.
         scoring: Another script; None keeps the one it has, and writes one anew where amlsdk wrote it.
         sample: Other data; None keeps the sample it has.
-        dependencies: Distributions to be had beside those that are found; those of the version before are not known.
+        dependencies: Distributions to be had beside those that are found; None keeps those that were named before.
         trusted: Pickle-based files may run code.
         description: Free text.
     """
@@ -67,10 +67,15 @@ def new_version(
             models,
             scoring=kept or scoring,
             sample=data,
-            dependencies=dependencies,
+            dependencies=_named(record) if dependencies is None else dependencies,
             trusted=trusted,
             description=description,
         )
+
+
+def _named(record: ManifestRecord) -> list[str]:
+    # Without their versions: a newer one may be installed by now.
+    return [one.name for one in record.dependencies if one.by_hand]
 
 
 def _sample(client: Client, record: ManifestRecord) -> Sample:

@@ -195,6 +195,7 @@ def test_commands_do_the_same(workspace, deployment, tmp_path):
     assert "def run(data)" in aml("manifest", "show", "times")
 
 
+@pytest.mark.xdist_group("shared_image")
 @pytest.mark.parametrize(
     ("call", "message"),
     [
