@@ -31,6 +31,8 @@ _LOGGER = logging.getLogger("amlsdk")
 # A change of health is told within this time, and a signal heard.
 _WAIT_S = 2.0
 _AWAY_S = 1.0
+# Where something is wrong, that it is well again is told sooner.
+_ILL_S = 0.2
 
 
 def drive(place: Place, handed: Handed) -> None:
@@ -168,7 +170,7 @@ class _Watch:
             problem=situation.problem,
             traffic=self._serving.traffic(),
             keys=self._orders.keys,
-            wait_s=_WAIT_S if settled else 0.0,
+            wait_s=0.0 if not settled else _ILL_S if reason else _WAIT_S,
         )
         if orders is None:
             time.sleep(_AWAY_S)

@@ -49,6 +49,7 @@ __all__: list[str] = []
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?")
 _MOST_REPLICAS = 1000
 _KEY_BYTES = 32
+_PAUSE_S = 0.04
 
 
 @handles(CreateDeployment)
@@ -77,7 +78,8 @@ def get_deployment(local: Local, _: Principal, request: GetDeployment) -> Deploy
         record = _settled(local, request.deployment_id)
         return record if record.is_settled else None
 
-    return wait_for(settled, request.wait_s) or _settled(local, request.deployment_id)
+    # Somebody waits for it to serve.
+    return wait_for(settled, request.wait_s, longest_pause_s=_PAUSE_S) or _settled(local, request.deployment_id)
 
 
 @handles(ListDeployments)

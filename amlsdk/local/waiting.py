@@ -17,12 +17,13 @@ _FIRST_PAUSE_S = 0.002
 _LONGEST_PAUSE_S = 0.25
 
 
-def wait_for(ready: Callable[[], T | None], wait_s: float) -> T | None:
+def wait_for(ready: Callable[[], T | None], wait_s: float, *, longest_pause_s: float = _LONGEST_PAUSE_S) -> T | None:
     """Ask again and again until there is an answer, and return it; None where the time is over.
 
     Args:
         ready: Looks once; None means not yet.
         wait_s: How long, in seconds; 0 looks once, more than 60 is taken as 60.
+        longest_pause_s: Between two looks.
 
     Raises:
         InvalidArgument: `wait_s` is negative or not a number.
@@ -37,5 +38,5 @@ def wait_for(ready: Callable[[], T | None], wait_s: float) -> T | None:
             return None
         # Other processes write the catalogue, and no database tells of it: looking is all there is.
         time.sleep(min(pause_s, left_s))
-        pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+        pause_s = min(2 * pause_s, longest_pause_s)
     return found

@@ -61,9 +61,9 @@ def deploy(  # noqa: PLR0913  # what a deployment may be given
         raise InvalidArgument(f"settings are an amlsdk.ScoringSettings, not {shown(settings)}")
     check_whole(replicas, what="replicas")
     variables = check_texts(environment_variables, what="environment_variables", kind="environment variable")
-    check_image(image, target=target, settings=limits, replicas=replicas)
     # Begun first, so that its own start costs no time of the deployment's.
     with Detached("amlsdk.deployers") as starting:
+        check_image(image, target=target, settings=limits, replicas=replicas)
         record = client.send(
             CreateDeployment(
                 id=new_id(),
