@@ -19,6 +19,8 @@ sys.path.insert(0, str(HERE))
 from report import page  # noqa: E402  # found beside this file, from wherever it is started
 
 ROUNDS = 3
+# What takes minutes on the peer's side is measured once.
+LONG = frozenset({"bench_image", "bench_manifest"})
 PAGE = HERE.parent / "docs" / "benchmarks.md"
 
 
@@ -33,7 +35,7 @@ def main() -> None:
     for script in sorted(HERE.glob("bench_*.py")):
         peers = sorted((HERE / "peers").glob(script.name.replace("bench_", "ml*_")))
         sides = {script: Path(sys.executable), **{peer: Path(options.peers) for peer in peers}}
-        measure_in_turn(sides, results, options.only, rounds=options.rounds if peers else 1)
+        measure_in_turn(sides, results, options.only, rounds=options.rounds if peers and script.stem not in LONG else 1)
     write(results / "machine.json", machine())
     measured = {file.stem: json.loads(file.read_text("utf-8")) for file in sorted(results.glob("*.json"))}
     PAGE.write_text(page(measured), "utf-8")

@@ -21,8 +21,8 @@ from amlsdk.records.manifests import ManifestRecord
 
 __all__ = ["OciBuilder"]
 
-# Of an image with scikit-learn, 258 MB, on two cores: level 1 took 3.7 s and made 94 MB, 4 took 4.9 s and made 87 MB,
-# 6 took 7.3 s and made 83 MB.
+# Of an image with scikit-learn, 258 MB, on two busy cores: level 1 took 3.7 s and made 94 MB, 4 took 7.8 s and made
+# 87 MB, 6 took 16.7 s and made 83 MB.
 _LEVEL = 4
 
 
