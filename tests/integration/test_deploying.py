@@ -92,8 +92,12 @@ def test_what_goes_wrong_is_said_and_counted(deployment):
     with pytest.raises(OperationFailed, match="reference") as caught:
         deployment.predict([13])
     reference = str(caught.value).rsplit(maxsplit=1)[-1].strip(".'\"")
-    log = "\n".join(deployment.logs())
-    assert "unlucky" in log
+    log = ""
+    # Behind a URL the log arrives a moment after the answer.
+    for line in deployment.logs(follow=True):
+        log += line + "\n"
+        if "unlucky" in log and reference in log:
+            break
     assert reference in log
     assert deployment.keys().primary not in log
     assert deployment.metrics(since).by_status == {422: 1, 500: 1}
