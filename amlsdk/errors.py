@@ -5,6 +5,7 @@ AmlError
 +-- NotFound            nothing has this name or id, or the caller may not know of it
 +-- Conflict            it exists already, is in use, or changed in between
 +-- Denied              the caller's role does not allow it
+|   +-- NotSignedIn     no token was shown, or one that opens nothing (any more)
 +-- Unavailable         a service, disk or lock can't be reached now; trying again may help
 +-- OperationFailed     long work (a run, a build, a roll-out) ended badly; the reason is the message
 +-- MissingDependency   an optional package is needed; the message says what to install
@@ -25,6 +26,7 @@ __all__ = [
     "InvalidArgument",
     "MissingDependency",
     "NotFound",
+    "NotSignedIn",
     "OperationFailed",
     "Unavailable",
 ]
@@ -65,6 +67,13 @@ class Denied(AmlError):
     status = 403
 
 
+class NotSignedIn(Denied):
+    """No token was shown, or one that is unknown, expired or revoked."""
+
+    code = "NotSignedIn"
+    status = 401
+
+
 class Unavailable(AmlError):
     """A service, a disk or a lock can't be reached now."""
 
@@ -94,6 +103,7 @@ BY_CODE: dict[str, type[AmlError]] = {
         NotFound,
         Conflict,
         Denied,
+        NotSignedIn,
         Unavailable,
         OperationFailed,
         MissingDependency,

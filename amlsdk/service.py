@@ -13,7 +13,7 @@ from amlsdk.errors import AmlError, Denied
 from amlsdk.operations import Operation, Request, Role, operation_of
 from amlsdk.operations.checks import check
 
-__all__ = ["Backend", "Guard", "Principal", "Service", "Spool"]
+__all__ = ["Backend", "Guard", "Host", "Principal", "RoleOn", "Service", "Spool"]
 
 R = TypeVar("R")
 
@@ -36,10 +36,16 @@ class Principal:
     Args:
         name: Of the user; for a folder, the one of the operating system.
         role: The most this caller may do.
+        user_id: Of the user, where a service keeps users.
+        token_id: Of the token that was shown, where there was one.
+        workspace_id: The only workspace that the token opens; None where it opens all of the user's.
     """
 
     name: str
     role: Role
+    user_id: str = ""
+    token_id: str = ""
+    workspace_id: str | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -89,8 +95,66 @@ class Backend(ABC):
         """End threads and sockets; closing twice is no error."""
 
 
+class Host(ABC):
+    """What a server serves: it knows who asks, and gives each a service for a workspace. Safe across threads."""
+
+    @abstractmethod
+    def sign_in(self, token: str | None) -> Principal:
+        """Return whoever shows a token.
+
+        Args:
+            token: As it was shown; None where none was.
+
+        Raises:
+            NotSignedIn: It opens nothing: unknown, expired or revoked.
+        """
+
+    @abstractmethod
+    def service(self, principal: Principal, workspace: str | None) -> Service:
+        """Return the service for a caller.
+
+        Args:
+            principal: As `sign_in` returned.
+            workspace: Name or id of the workspace that is asked; None is the only one the caller has, which is looked
+                for by the first operation that needs one.
+        """
+
+    @abstractmethod
+    def repository(self, principal: Principal, workspace: str | None, project_id: str, *, push: bool) -> Path:
+        """Return the folder of the bare git repository of a project, made where there is none.
+
+        Raises:
+            NotFound: There is no such project for this caller.
+            Denied: It may read, and wants to push.
+        """
+
+    @abstractmethod
+    def ready(self) -> None:
+        """Return where requests can be answered.
+
+        Raises:
+            Unavailable: They can't; the message says why.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """End threads and sockets; closing twice is no error."""
+
+
+# Where in the resources of a service a role is needed, and who asks: the role there.
+RoleOn = Callable[[Operation, Request[Any]], Role]
+
+
 class Guard:
-    """A service whose every request is checked for types and role, and written to the audit log."""
+    """A service whose every request is checked for types and role, and written to the audit log.
+
+    Args:
+        principal: Who asks.
+        answer: Carries an operation out.
+        audit: Writes down how it went.
+        role_on: The caller's role where an operation needs one; raises `NotFound` where they may not know of the
+            place. By default the one of the principal, everywhere.
+    """
 
     def __init__(
         self,
@@ -98,10 +162,12 @@ class Guard:
         *,
         answer: Callable[[Principal, Request[Any]], Any],
         audit: Callable[[Principal, Operation, Request[Any], str], None],
+        role_on: RoleOn | None = None,
     ) -> None:
         self.principal = principal
         self._answer = answer
         self._audit = audit
+        self._role_on = role_on
 
     def send(self, request: Request[R]) -> R:
         """Carry out one operation."""
@@ -109,7 +175,7 @@ class Guard:
         # First, as behind a URL, where what can't be read does not even arrive.
         check(request, operation.request, at=operation.name)
         try:
-            self._allow(operation)
+            self._allow(operation, request)
             reply = self._answer(self.principal, request)
         except BaseException as error:
             code = error.code if isinstance(error, AmlError) else AmlError.code
@@ -118,9 +184,10 @@ class Guard:
         self._audit(self.principal, operation, request, "ok")
         return cast("R", reply)
 
-    def _allow(self, operation: Operation) -> None:
-        if self.principal.role < operation.role:
+    def _allow(self, operation: Operation, request: Request[Any]) -> None:
+        role = self.principal.role if self._role_on is None else self._role_on(operation, request)
+        if role < operation.role:
             raise Denied(
                 f"{operation.name} needs the role {operation.role.name.lower()}; "
-                f"{self.principal.name!r} is {self.principal.role.name.lower()} here"
+                f"{self.principal.name!r} is {role.name.lower()} here"
             )

@@ -1,6 +1,7 @@
 """A workspace in a folder, answered in this process: a handler file a noun."""
 
 from amlsdk.local import (
+    agents,
     blobs,
     creation,
     deployments,
@@ -17,6 +18,7 @@ from amlsdk.local import (
     projects,
     registration,
     runs,
+    secrets,
     series,
     status,
     supervising,
@@ -26,6 +28,7 @@ from amlsdk.local.backend import LocalBackend
 
 __all__ = [
     "LocalBackend",
+    "agents",
     "blobs",
     "creation",
     "deployments",
@@ -42,6 +45,7 @@ __all__ = [
     "projects",
     "registration",
     "runs",
+    "secrets",
     "series",
     "status",
     "supervising",

@@ -7,13 +7,15 @@ import os
 from pathlib import Path
 from typing import Any
 
-from amlsdk.errors import Unavailable
+from amlsdk.errors import InvalidArgument, Unavailable
 from amlsdk.local.audit import Audit
-from amlsdk.local.folder import folder_of, open_workspace
+from amlsdk.local.folder import SECRETS_KEY, folder_of, open_workspace, workspace_id
 from amlsdk.local.handling import HANDLERS, Local
-from amlsdk.operations import Request, Role
+from amlsdk.operations import Request, Role, operation_of
 from amlsdk.service import Backend, Guard, Principal, Service, Spool
 from amlsdk.storage.blobs.folder import FolderBlobStore
+from amlsdk.storage.outputs.folder import FolderOutputs
+from amlsdk.storage.secrets.sealed import SealedSecrets
 
 __all__ = ["LocalBackend"]
 
@@ -43,7 +45,13 @@ class LocalBackend(Backend):
             shipped=False,
             blobs=self.folder / "blobs",
         )
-        self._local = Local(folder=self.folder, database=self.database, blobs=self.blobs)
+        self._local = Local(
+            folder=self.folder,
+            database=self.database,
+            blobs=self.blobs,
+            outputs=FolderOutputs(self.folder),
+            secrets=SealedSecrets(self.folder / SECRETS_KEY, workspace_id(self.database)),
+        )
         try:
             self._audit = Audit(self.folder / "audit.jsonl", read_only=self.database.read_only)
         except BaseException:
@@ -67,6 +75,11 @@ class LocalBackend(Backend):
     def _answer(self, principal: Principal, request: Request[Any]) -> Any:
         if self._closed:
             raise Unavailable(f"the workspace {self.location!r} was closed; connect to it again")
+        if operation_of(request).on is not None:
+            raise InvalidArgument(
+                f"{type(request).__name__}: a folder is one workspace of one user; members, teams and tokens are those "
+                f"of a service: `aml serve --root {self.location}` serves it"
+            )
         return HANDLERS[type(request)](self._local, principal, request)
 
 

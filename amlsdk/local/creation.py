@@ -21,6 +21,7 @@ from amlsdk.operations.runs import CreateRun
 from amlsdk.records.jobs import JobSpec
 from amlsdk.records.names import check_key
 from amlsdk.records.runs import RunRecord, RunStatus
+from amlsdk.records.secrets import check_secret_name
 from amlsdk.service import Principal
 from amlsdk.storage.catalogue.runs import SHOWN, record_of, records_of
 from amlsdk.storage.catalogue.schema import experiment, param, project, run, run_state, tag
@@ -72,6 +73,8 @@ def _check_job(local: Local, job: JobSpec, request: CreateRun) -> None:
     if job.timeout_s is not None and not job.timeout_s > 0:
         raise InvalidArgument(f"timeout_s is a number of seconds above 0, not {job.timeout_s}")
     check_key(job.target, what="target")
+    for name in job.secrets.values():
+        check_secret_name(name)
     if not has_file(local, job.snapshot, job.script):
         raise InvalidArgument(f"the snapshot {job.snapshot} has no script {job.script!r}; name a file of the folder")
 

@@ -42,6 +42,8 @@ def _made(row: Any, ids: Mapping[int, str], history: tuple[ServedRecord, ...]) -
         "updated_at": from_us(row.updated_at),
         "settings": from_json(row.settings, ScoringSettings),
         "environment_variables": from_json(row.environment_variables, Mapping[str, str]),  # type: ignore[type-abstract]
+        "secrets": from_json(row.secrets, Mapping[str, str]),  # type: ignore[type-abstract]
+        "agent": row.agent,
         "keys_accepted": row.keys_seen == keys_of(row).digest,
         "history": history,
         "owner": owner_of(row.owner),

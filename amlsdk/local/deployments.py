@@ -16,8 +16,8 @@ from amlsdk.filesets.removing import remove_tree
 from amlsdk.local.deployment_records import deployment_records, keys_of
 from amlsdk.local.handling import Local, handles
 from amlsdk.local.lookup import check_id, check_texts, find_deployment, find_image
-from amlsdk.local.output_files import append_to, check_read, read_from
 from amlsdk.local.pages import page_of
+from amlsdk.local.printed import append_printed, check_read, read_printed
 from amlsdk.local.settling_deployments import is_lost, settle_deployments
 from amlsdk.local.versions import to_json
 from amlsdk.local.waiting import wait_for
@@ -37,12 +37,14 @@ from amlsdk.operations.deployments import (
 from amlsdk.records.deployments import OVER, DeploymentKeys, DeploymentRecord, DeploymentStatus
 from amlsdk.records.images import ImageStatus
 from amlsdk.records.jobs import OutputPosition
-from amlsdk.records.names import check_key
+from amlsdk.records.names import check_key, check_name
 from amlsdk.records.pages import Ack, Page
+from amlsdk.records.secrets import check_secret_name
 from amlsdk.records.streams import ByteStream
 from amlsdk.service import Principal
 from amlsdk.storage.catalogue.schema import deployment, deployment_served, image
 from amlsdk.storage.catalogue.times import now_us
+from amlsdk.storage.outputs.base import log_key
 
 __all__: list[str] = []
 
@@ -136,7 +138,7 @@ def stop_deployment(local: Local, _: Principal, request: StopDeployment) -> Depl
     with local.database.write() as connection:
         row = find_deployment(connection, request.deployment_id)
         values: dict[str, Any] = {"stop_requested": True, "updated_at": now_us()}
-        if row.owner is None or is_lost(row):
+        if row.owner is None or is_lost(local, row):
             values |= {"status": DeploymentStatus.STOPPED, "reason": "stopped", "owner": None}
         connection.execute(update(deployment).where(deployment.c.pk == row.pk).values(values))
         return _read(connection, request.deployment_id)
@@ -153,7 +155,7 @@ def delete_deployment(local: Local, _: Principal, request: DeleteDeployment) -> 
         if row.owner is not None and row.status not in OVER:
             raise Conflict(f"deployment {row.name!r} is {row.status}: stop it first")
         connection.execute(delete(deployment).where(deployment.c.pk == row.pk))
-    local.log_file(row.id).unlink(missing_ok=True)
+    local.outputs.delete(log_key(row.id))
     remove_tree(local.deployment_folder(row.id))
     return Ack()
 
@@ -181,16 +183,16 @@ def rotate_deployment_key(local: Local, _: Principal, request: RotateDeploymentK
 def append_deployment_log(local: Local, _: Principal, request: AppendDeploymentLog) -> OutputPosition:
     """Append to the log after what is there."""
     with local.database.read() as connection:
-        path = local.log_file(find_deployment(connection, request.deployment_id).id)
-    return append_to(path, request.content, offset=request.offset, what=f"deployment {request.deployment_id}")
+        key = log_key(find_deployment(connection, request.deployment_id).id)
+    return append_printed(local, key, request)
 
 
 @handles(ReadDeploymentLog)
 def read_deployment_log(local: Local, _: Principal, request: ReadDeploymentLog) -> ByteStream:
     """Read the log from a byte on, waiting while there is none and the deployment lives."""
     check_read(request)
-    path = local.log_file(_settled(local, request.deployment_id).id)
-    return read_from(path, request, is_over=lambda: _settled(local, request.deployment_id).status in OVER)
+    key = log_key(_settled(local, request.deployment_id).id)
+    return read_printed(local, key, request, is_over=lambda: _settled(local, request.deployment_id).status in OVER)
 
 
 def _check(request: CreateDeployment) -> None:
@@ -203,6 +205,10 @@ def _check(request: CreateDeployment) -> None:
     check_key(request.target, what="deployer")
     _check_replicas(request.replicas)
     check_texts(request.environment_variables, what="environment variable")
+    for name in request.secrets.values():
+        check_secret_name(name)
+    if request.agent is not None:
+        check_name(request.agent, what="agent")
     for name, limit in attrs.asdict(request.settings).items():
         # A flag is neither; NaN is no limit.
         if not isinstance(limit, bool) and not 0 < limit < math.inf:
@@ -236,6 +242,8 @@ def _record(connection: Connection, principal: Principal, request: CreateDeploym
         "reason": "waits for its supervisor",
         "settings": to_json(request.settings),
         "environment_variables": to_json(dict(request.environment_variables)),
+        "secrets": to_json(dict(request.secrets)),
+        "agent": request.agent,
         "primary_key": _new_key(),
         "secondary_key": _new_key(),
         "keys_seen": "",

@@ -20,7 +20,9 @@ from amlsdk.storage.catalogue.database import Database
 from amlsdk.storage.catalogue.schema import workspace
 from amlsdk.storage.catalogue.times import now_us
 
-__all__ = ["folder_of", "open_workspace"]
+__all__ = ["SECRETS_KEY", "enter_workspace", "folder_of", "open_workspace", "workspace_id"]
+
+SECRETS_KEY = "secrets.key"
 
 _FORMAT = 1
 _LOCK = "workspace.lock"
@@ -46,8 +48,15 @@ def folder_of(location: str | os.PathLike[str]) -> Path:
     return Path(unquote(parts.path))
 
 
-def open_workspace(folder: Path, *, create: bool) -> tuple[Database, WorkspaceLock]:
+def open_workspace(
+    folder: Path, *, create: bool, identity: tuple[str, str] | None = None
+) -> tuple[Database, WorkspaceLock]:
     """Open a workspace, made where there is none; whoever ends with it closes both.
+
+    Args:
+        folder: Its folder.
+        create: Whether it is made where there is none.
+        identity: Id and name of one that is made; by default a new id, and the folder's name.
 
     Raises:
         NotFound: There is no workspace, and none is to be made.
@@ -57,7 +66,7 @@ def open_workspace(folder: Path, *, create: bool) -> tuple[Database, WorkspaceLo
     """
     if not (folder / MARK).is_file():
         _refuse(folder, create=create)
-        _create(folder)
+        _create(folder, identity or (new_id(), folder.name or "workspace"))
     else:
         refuse_network(folder, mounts())
     read_only = not (os.access(folder, os.W_OK) and os.access(folder / CATALOGUE, os.W_OK))
@@ -69,6 +78,12 @@ def open_workspace(folder: Path, *, create: bool) -> tuple[Database, WorkspaceLo
     except BaseException:
         lock.close()
         raise
+
+
+def workspace_id(database: Database) -> str:
+    """Return the id of the workspace that a catalogue is of."""
+    with database.read() as connection:
+        return str(connection.execute(select(workspace.c.id)).scalar_one())
 
 
 def _refuse(folder: Path, *, create: bool) -> None:
@@ -87,7 +102,7 @@ def _refuse(folder: Path, *, create: bool) -> None:
         )
 
 
-def _create(folder: Path) -> None:
+def _create(folder: Path, identity: tuple[str, str]) -> None:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
@@ -98,35 +113,36 @@ def _create(folder: Path) -> None:
     try:
         with lock.alone(timeout_s=_WAIT_S, otherwise=f"another process is making {str(folder)!r}; wait for it"):
             if not (folder / MARK).is_file():
-                _fill(folder)
+                _fill(folder, identity)
             (folder / _MAKING).unlink(missing_ok=True)
     finally:
         lock.release()
         lock.close()
 
 
-def _fill(folder: Path) -> None:
+def _fill(folder: Path, identity: tuple[str, str]) -> None:
     for part in _PARTS:
         (folder / part).mkdir(mode=0o700, exist_ok=True)
     database = Database(_url(folder, "rwc"))
     try:
         migrating.create(database)
-        workspace_id = _enter(database, folder.name or "workspace")
+        entered = enter_workspace(database, identity)
     finally:
         database.close()
     # Made last, and under another name first: a folder that has it has everything else.
     draft = folder / f"{MARK}.new"
-    draft.write_bytes(orjson.dumps({"format": _FORMAT, "id": workspace_id}))
+    draft.write_bytes(orjson.dumps({"format": _FORMAT, "id": entered}))
     draft.replace(folder / MARK)
     _LOG.info("created workspace %s", folder)
 
 
-def _enter(database: Database, name: str) -> str:
+def enter_workspace(database: Database, identity: tuple[str, str]) -> str:
+    """Note id and name in a new catalogue, unless it has some; return its id."""
     with database.write() as connection:
         found: str | None = connection.execute(select(workspace.c.id)).scalar()
         if found is not None:
             return found
-        row = {"id": new_id(), "name": name, "created_at": now_us(), "slots": os.cpu_count() or 1}
+        row = {"id": identity[0], "name": identity[1], "created_at": now_us(), "slots": os.cpu_count() or 1}
         connection.execute(insert(workspace), row)
         return str(row["id"])
 

@@ -13,8 +13,8 @@ from amlsdk.errors import Conflict, InvalidArgument
 from amlsdk.local.handling import Local, handles
 from amlsdk.local.leases import LEASE_S, lease_end, owner_text, refuse_others, shown
 from amlsdk.local.lookup import check_id, find_fileset, find_image, find_manifest
-from amlsdk.local.output_files import append_to, check_read, read_from
 from amlsdk.local.pages import page_of
+from amlsdk.local.printed import append_printed, check_read, read_printed
 from amlsdk.local.settling_images import settle_images
 from amlsdk.local.versions import check_version, from_json, next_version, to_json
 from amlsdk.local.waiting import wait_for
@@ -38,6 +38,7 @@ from amlsdk.service import Principal
 from amlsdk.storage.catalogue.runs import owner_of
 from amlsdk.storage.catalogue.schema import deployment, deployment_served, image, manifest
 from amlsdk.storage.catalogue.times import from_us, now_us
+from amlsdk.storage.outputs.base import log_key
 
 __all__: list[str] = []
 
@@ -131,7 +132,7 @@ def delete_image(local: Local, _: Principal, request: DeleteImage) -> Ack:
         _refuse_if_needed(connection, row)
         connection.execute(delete(deployment_served).where(deployment_served.c.image_pk == row.pk))
         connection.execute(delete(image).where(image.c.pk == row.pk))
-    local.log_file(row.id).unlink(missing_ok=True)
+    local.outputs.delete(log_key(row.id))
     return Ack()
 
 
@@ -139,16 +140,16 @@ def delete_image(local: Local, _: Principal, request: DeleteImage) -> Ack:
 def append_image_log(local: Local, _: Principal, request: AppendImageLog) -> OutputPosition:
     """Append to a build log after what is there."""
     with local.database.read() as connection:
-        path = local.log_file(find_image(connection, request.image_id).id)
-    return append_to(path, request.content, offset=request.offset, what=f"image {request.image_id}")
+        key = log_key(find_image(connection, request.image_id).id)
+    return append_printed(local, key, request)
 
 
 @handles(ReadImageLog)
 def read_image_log(local: Local, _: Principal, request: ReadImageLog) -> ByteStream:
     """Read a build log from a byte on, waiting while there is none and the build goes on."""
     check_read(request)
-    path = local.log_file(_settled(local, request.image_id).id)
-    return read_from(path, request, is_over=lambda: _settled(local, request.image_id).status in BUILT)
+    key = log_key(_settled(local, request.image_id).id)
+    return read_printed(local, key, request, is_over=lambda: _settled(local, request.image_id).status in BUILT)
 
 
 def _settled(local: Local, image_id: str) -> ImageRecord:

@@ -1,17 +1,16 @@
-"""What a run printed: one file a run."""
+"""What a run printed."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from amlsdk.local.finding import find_run
 from amlsdk.local.handling import Local, handles
-from amlsdk.local.output_files import append_to, check_read, read_from
+from amlsdk.local.printed import append_printed, check_read, read_printed
 from amlsdk.operations.runs import AppendOutput, ReadOutput
 from amlsdk.records.jobs import OutputPosition
 from amlsdk.records.runs import ENDED
 from amlsdk.records.streams import ByteStream
 from amlsdk.service import Principal
+from amlsdk.storage.outputs.base import run_key
 
 __all__ = ["append_output", "read_output"]
 
@@ -20,20 +19,19 @@ __all__ = ["append_output", "read_output"]
 def read_output(local: Local, _: Principal, request: ReadOutput) -> ByteStream:
     """Read output from a byte on, waiting while there is none and the run goes on."""
     check_read(request)
-    path = _checked(local, request.run_id)
-    return read_from(path, request, is_over=lambda: _has_ended(local, request.run_id))
+    key = _key(local, request.run_id)
+    return read_printed(local, key, request, is_over=lambda: _has_ended(local, request.run_id))
 
 
 @handles(AppendOutput)
 def append_output(local: Local, _: Principal, request: AppendOutput) -> OutputPosition:
     """Append output after what is there."""
-    path = _checked(local, request.run_id)
-    return append_to(path, request.content, offset=request.offset, what=f"run {request.run_id}")
+    return append_printed(local, _key(local, request.run_id), request)
 
 
-def _checked(local: Local, run_id: str) -> Path:
+def _key(local: Local, run_id: str) -> str:
     with local.database.read() as connection:
-        return local.run_folder(find_run(connection, run_id).id) / "output.log"
+        return run_key(find_run(connection, run_id).id)
 
 
 def _has_ended(local: Local, run_id: str) -> bool:

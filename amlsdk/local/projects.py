@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
+from urllib.parse import urlsplit
 
 from sqlalchemy import delete, insert, select, update
 
-from amlsdk.errors import Conflict
+from amlsdk.errors import Conflict, InvalidArgument
 from amlsdk.local.handling import Local, handles
 from amlsdk.local.lookup import check_id, find_project
 from amlsdk.local.pages import page_of
 from amlsdk.local.removal import refuse_if_needed, remove_runs
-from amlsdk.operations.projects import CreateProject, DeleteProject, GetProject, ListProjects, UpdateProject
+from amlsdk.operations.projects import (
+    CreateProject,
+    DeleteProject,
+    GetProject,
+    ListProjects,
+    PublishProject,
+    UpdateProject,
+)
 from amlsdk.records.names import check_name, check_text
 from amlsdk.records.pages import Ack, Page
 from amlsdk.records.projects import ProjectRecord
@@ -20,6 +29,8 @@ from amlsdk.storage.catalogue.schema import project, run
 from amlsdk.storage.catalogue.times import from_us, now_us
 
 __all__: list[str] = []
+
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 @handles(CreateProject)
@@ -68,6 +79,17 @@ def update_project(local: Local, _: Principal, request: UpdateProject) -> Projec
         return _record(find_project(connection, request.project_id))
 
 
+@handles(PublishProject)
+def publish_project(local: Local, _: Principal, request: PublishProject) -> ProjectRecord:
+    """Note where the code can be had."""
+    _check_publication(request)
+    values = {"remote": request.remote, "branch": request.branch, "head": request.head, "published_at": now_us()}
+    with local.database.write() as connection:
+        find_project(connection, request.project_id)
+        connection.execute(update(project).where(project.c.id == request.project_id).values(values))
+        return _record(find_project(connection, request.project_id))
+
+
 @handles(DeleteProject)
 def delete_project(local: Local, _: Principal, request: DeleteProject) -> Ack:
     """Delete a project and all that is in it, unless something outside needs it."""
@@ -93,6 +115,19 @@ def _check_texts(folder: str | None, description: str | None) -> None:
     check_text(description or "", what="the description of a project")
 
 
+def _check_publication(request: PublishProject) -> None:
+    check_text(request.remote, what="the remote of a project")
+    check_text(request.branch, what="the branch of a project")
+    if not request.remote or not request.branch:
+        raise InvalidArgument("a project is published to a remote, on a branch; both are needed")
+    if urlsplit(request.remote).password is not None:
+        raise InvalidArgument(
+            "the remote of a project has a password in it, which all members would read; leave it out"
+        )
+    if not _COMMIT.fullmatch(request.head):
+        raise InvalidArgument(f"{request.head[:80]!r} is no commit: 40 or 64 of the digits 0-9 a-f")
+
+
 def _record(row: Any) -> ProjectRecord:
     return ProjectRecord(
         id=row.id,
@@ -100,4 +135,8 @@ def _record(row: Any) -> ProjectRecord:
         folder=row.folder,
         description=row.description,
         created_at=from_us(row.created_at),
+        remote=row.remote,
+        branch=row.branch,
+        head=row.head,
+        published_at=None if row.published_at is None else from_us(row.published_at),
     )

@@ -16,6 +16,7 @@ from amlsdk.local.settling import settle
 from amlsdk.records.names import listed
 from amlsdk.records.runs import ENDED
 from amlsdk.storage.catalogue.schema import model, run, run_input
+from amlsdk.storage.outputs.base import run_key
 
 __all__ = ["refuse_if_needed", "remove_runs"]
 
@@ -35,6 +36,7 @@ def remove_runs(local: Local, inside: ColumnElement[bool]) -> Iterator[Connectio
         run_ids = list(connection.execute(select(run.c.id).where(inside)).scalars())
         yield connection
     for run_id in run_ids:
+        local.outputs.delete(run_key(run_id))
         remove_tree(local.run_folder(run_id))
         for found in journals.outstanding(local.journals, run_id):
             journals.remove(found.path)

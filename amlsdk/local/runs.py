@@ -16,7 +16,6 @@ from amlsdk.local.settling import settle, settle_rows
 from amlsdk.local.states import enter
 from amlsdk.local.waiting import wait_for
 from amlsdk.operations.runs import DeleteRun, GetRun, ResumeRun, SearchRuns
-from amlsdk.processes import is_gone
 from amlsdk.records.pages import Ack, Page
 from amlsdk.records.runs import ENDED, RunRecord, RunStatus
 from amlsdk.service import Principal
@@ -58,7 +57,7 @@ def resume_run(local: Local, _: Principal, request: ResumeRun) -> RunRecord:
     with local.database.write() as connection:
         row = find_run(connection, request.run_id)
         if row.status in ENDED or row.owner != owner_text(request.owner):
-            _refuse_resume(row)
+            _refuse_resume(local, row)
             changes = {"owner": owner_text(request.owner), "claimed_status": None, "claimed_error": None}
             changes |= {"ended_at": None, "error": None, "lease_until": None}
             enter(connection, row, RunStatus.RUNNING, at=now_us(), reason="resumed", **changes)
@@ -89,9 +88,9 @@ def _read(local: Local, run_id: str) -> tuple[Any, RunRecord]:
         return row, records_of(connection, [row], states=True)[0]
 
 
-def _refuse_resume(row: Any) -> None:
+def _refuse_resume(local: Local, row: Any) -> None:
     if row.kind != "interactive":
         raise InvalidArgument(f"run {row.id} was submitted and can't be resumed; resubmit it")
     owner = owner_of(row.owner)
-    if row.status not in ENDED and owner is not None and is_gone(owner) is not True:
+    if row.status not in ENDED and owner is not None and local.is_gone(owner) is not True:
         raise Conflict(f"run {row.id} is active and belongs to {shown(row.owner)}; end it there first")

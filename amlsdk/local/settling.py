@@ -17,7 +17,6 @@ from amlsdk.local.locking import WorkspaceLock
 from amlsdk.local.lookup import find_run
 from amlsdk.local.salvage import keep_files, save_outputs
 from amlsdk.local.states import enter
-from amlsdk.processes import is_gone
 from amlsdk.records.jobs import ProcessIdentity
 from amlsdk.records.runs import ACTIVE, ENDED, RunStatus
 from amlsdk.storage.catalogue.runs import owner_of
@@ -45,7 +44,7 @@ def settle_rows(local: Local, rows: Iterable[Any]) -> bool:
     if local.database.read_only:
         return False
     # Many runs may have one owner; asking the system for each run would be slow where hundreds are active.
-    is_lost = functools.cache(is_gone)
+    is_lost = functools.cache(local.is_gone)
     changed = [_settle_one(local, row, is_lost) for row in rows]
     return any(changed)
 

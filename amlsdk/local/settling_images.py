@@ -8,7 +8,6 @@ from sqlalchemy import select, update
 
 from amlsdk.local.handling import Local
 from amlsdk.local.leases import shown
-from amlsdk.processes import is_gone
 from amlsdk.records.images import BUILT, ImageStatus
 from amlsdk.storage.catalogue.runs import owner_of
 from amlsdk.storage.catalogue.schema import image
@@ -22,7 +21,7 @@ _ACTIVE = select(image).where(image.c.status.in_([ImageStatus.BUILDING, ImageSta
 def settle_images(local: Local) -> None:
     """End all builds whose process is gone or gives no sign of life; one look at an index where none is active."""
     with local.database.read() as connection:
-        lost = [row for row in connection.execute(_ACTIVE).all() if _is_lost(row)]
+        lost = [row for row in connection.execute(_ACTIVE).all() if _is_lost(local, row)]
     if not lost or local.database.read_only:
         return
     with local.database.write() as connection:
@@ -37,7 +36,7 @@ def settle_images(local: Local) -> None:
             connection.execute(update(image).where(same).values(ended))
 
 
-def _is_lost(row: Any) -> bool:
+def _is_lost(local: Local, row: Any) -> bool:
     owner = owner_of(row.owner)
-    gone = None if owner is None else is_gone(owner)
+    gone = None if owner is None else local.is_gone(owner)
     return gone is True or (gone is None and row.lease_until < now_us())

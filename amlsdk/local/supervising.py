@@ -45,7 +45,7 @@ def claim_deployment(local: Local, _: Principal, request: ClaimDeployment) -> De
     with local.database.write() as connection:
         row = find_deployment(connection, request.deployment_id)
         mine = owner_text(request.supervisor)
-        if row.owner not in (None, mine) and row.status not in OVER and not is_lost(row):
+        if row.owner not in (None, mine) and row.status not in OVER and not is_lost(local, row):
             raise Conflict(f"deployment {row.name!r} is supervised by {shown(row.owner)}")
         values = {"owner": mine, "lease_until": lease_end(), "updated_at": now_us()}
         if row.owner != mine:

@@ -17,7 +17,7 @@ from amlsdk.service import Principal
 from amlsdk.storage.catalogue.schema import workspace
 from amlsdk.storage.catalogue.times import from_us
 
-__all__: list[str] = []
+__all__ = ["version"]
 
 _MOST_SLOTS = 10_000
 
@@ -47,12 +47,13 @@ def _record(connection: Connection) -> WorkspaceRecord:
         name=row.name,
         created_at=from_us(row.created_at),
         slots=row.slots,
-        version=_version(),
+        version=version(),
     )
 
 
 @functools.cache
-def _version() -> str:
+def version() -> str:
+    """Return the version of amlsdk that answers."""
     try:
         return metadata.version("amlsdk")
     except metadata.PackageNotFoundError:

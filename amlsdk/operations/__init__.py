@@ -1,6 +1,7 @@
 """The API, written once: a request class an operation, a file a noun, and the table of them."""
 
 from amlsdk.operations import (
+    agents,
     blobs,
     deployments,
     experiments,
@@ -11,15 +12,20 @@ from amlsdk.operations import (
     models,
     projects,
     runs,
+    secrets,
+    tenancy,
     workspaces,
 )
-from amlsdk.operations._table import TABLE, Operation, Request, Role, operation_of
+from amlsdk.operations._table import CALLER, SUBSCRIPTION, TABLE, Operation, Request, Role, operation_of
 
 __all__ = [
+    "CALLER",
+    "SUBSCRIPTION",
     "TABLE",
     "Operation",
     "Request",
     "Role",
+    "agents",
     "blobs",
     "deployments",
     "experiments",
@@ -31,5 +37,7 @@ __all__ = [
     "operation_of",
     "projects",
     "runs",
+    "secrets",
+    "tenancy",
     "workspaces",
 ]

@@ -11,15 +11,22 @@ import attrs
 
 from amlsdk.records.streams import ByteStream
 
-__all__ = ["TABLE", "Operation", "Request", "Role", "operation", "operation_of"]
+__all__ = ["CALLER", "SUBSCRIPTION", "TABLE", "Operation", "Request", "Role", "operation", "operation_of"]
 
 R = TypeVar("R")
 C = TypeVar("C", bound=type)
 
 
+# What a role is needed in, where that is neither the workspace nor what a field of the request names.
+SUBSCRIPTION = "subscription"
+# Nothing: whoever is signed in may ask, and is answered about what they may see.
+CALLER = "caller"
+
+
 class Role(IntEnum):
     """What a caller may do; each role may do what the lower ones may."""
 
+    NONE = 0
     READER = 1
     CONTRIBUTOR = 2
     OWNER = 3
@@ -44,6 +51,8 @@ class Operation:
         most_bytes: How many bytes the stream may have; None where there is no limit.
         sign_of_life: Whether this is sent again and again while something goes on: the audit log notes it only where
             it is refused.
+        on: Where the role is needed: None is the workspace that was asked; a field's name, the subscription, team or
+            workspace with that id; else `SUBSCRIPTION` or `CALLER`.
     """
 
     verb: str
@@ -55,6 +64,7 @@ class Operation:
     waits: bool
     most_bytes: int | None
     sign_of_life: bool = False
+    on: str | None = None
 
     @property
     def name(self) -> str:
@@ -72,14 +82,21 @@ TABLE: dict[type[Request[Any]], Operation] = {}
 
 
 def operation(
-    verb: str, path: str, *, role: Role, most_bytes: int | None = None, sign_of_life: bool = False
+    verb: str,
+    path: str,
+    *,
+    role: Role,
+    most_bytes: int | None = None,
+    sign_of_life: bool = False,
+    on: str | None = None,
 ) -> Callable[[C], C]:
     """Enter a request class into the table."""
 
     def enter(cls: C) -> C:
         attrs.resolve_types(cls)
         fields = attrs.fields_dict(cls)
-        unknown = path_fields(path) - fields.keys()
+        named = path_fields(path) | ({on} if on and on not in (SUBSCRIPTION, CALLER) else set())
+        unknown = named - fields.keys()
         if unknown:
             raise TypeError(f"{cls.__name__}: the path names what is no field: {sorted(unknown)}")
         base = next(base for base in cls.__orig_bases__ if get_origin(base) is Request)  # type: ignore[attr-defined]
@@ -94,6 +111,7 @@ def operation(
             waits="wait_s" in fields,
             most_bytes=most_bytes,
             sign_of_life=sign_of_life,
+            on=on,
         )
         return cls
 

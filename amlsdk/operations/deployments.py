@@ -44,6 +44,8 @@ class CreateDeployment(Request[DeploymentRecord]):
     replicas: int = 1
     settings: ScoringSettings = attrs.field(factory=ScoringSettings)
     environment_variables: Mapping[str, str] = attrs.field(factory=dict)
+    agent: str | None = None
+    secrets: Mapping[str, str] = attrs.field(factory=dict)
 
 
 @operation("GET", "/v1/deployments/{deployment_id}", role=Role.READER)

@@ -8,7 +8,7 @@ from amlsdk.operations._table import Request, Role, operation
 from amlsdk.records.pages import Ack, Page
 from amlsdk.records.projects import ProjectRecord
 
-__all__ = ["CreateProject", "DeleteProject", "GetProject", "ListProjects", "UpdateProject"]
+__all__ = ["CreateProject", "DeleteProject", "GetProject", "ListProjects", "PublishProject", "UpdateProject"]
 
 
 @operation("POST", "/v1/projects", role=Role.CONTRIBUTOR)
@@ -48,6 +48,17 @@ class UpdateProject(Request[ProjectRecord]):
     project_id: str
     folder: str | None = None
     description: str | None = None
+
+
+@operation("POST", "/v1/projects/{project_id}/publish", role=Role.CONTRIBUTOR)
+@attrs.frozen(kw_only=True)
+class PublishProject(Request[ProjectRecord]):
+    """Note where the code of a project can be had: `service` or the URL of a git repository, without credentials."""
+
+    project_id: str
+    remote: str
+    branch: str
+    head: str
 
 
 @operation("DELETE", "/v1/projects/{project_id}", role=Role.CONTRIBUTOR)

@@ -101,6 +101,8 @@ class DeploymentRecord:
         restarts: How often a process had to be started again.
         history: What served when, oldest first; empty in lists.
         owner: Its supervisor.
+        agent: Name of the agent whose machine serves it; None where the machine of whoever deployed it does.
+        secrets: Names of secrets by the environment variable that each is given in.
     """
 
     id: str
@@ -124,6 +126,8 @@ class DeploymentRecord:
     restarts: int = 0
     history: tuple[ServedRecord, ...] = ()
     owner: ProcessIdentity | None = None
+    agent: str | None = None
+    secrets: Mapping[str, str] = attrs.field(factory=dict)
 
     @property
     def is_settled(self) -> bool:

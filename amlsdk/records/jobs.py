@@ -46,6 +46,7 @@ class JobSpec:
         input_files: By name of an input that is a single file, its path in the FileSet; that arrives as this file.
         timeout_s: The run is cancelled as Failed after so many seconds of running; None means never.
         python: Version that the target is to have, such as `3.11`; None takes the one it has.
+        secrets: Names of secrets by the environment variable that each is given in.
     """
 
     script: str
@@ -57,6 +58,7 @@ class JobSpec:
     input_files: Mapping[str, str] = attrs.field(factory=dict)
     timeout_s: float | None = None
     python: str | None = None
+    secrets: Mapping[str, str] = attrs.field(factory=dict)
 
 
 @attrs.frozen(kw_only=True)

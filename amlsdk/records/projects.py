@@ -19,6 +19,11 @@ class ProjectRecord:
         folder: The absolute path of its files on the machine that made it, or None.
         description: Free text.
         created_at: When it was made (UTC).
+        remote: Where its code was published: the URL of a git repository, `service` for the one that comes with the
+            project, or None where it was not.
+        branch: The branch that was published.
+        head: The newest commit that was.
+        published_at: When (UTC).
     """
 
     id: str
@@ -26,6 +31,10 @@ class ProjectRecord:
     created_at: dt.datetime
     folder: str | None = None
     description: str = ""
+    remote: str | None = None
+    branch: str | None = None
+    head: str | None = None
+    published_at: dt.datetime | None = None
 
 
 @attrs.frozen(kw_only=True)

@@ -36,6 +36,10 @@ class WorkspaceRecord:
         created_at: When it was made (UTC).
         slots: How many submitted runs of the target `local` execute at once on a machine.
         version: The version of amlsdk that answers.
+        team_id: The team that shares it; None for a folder.
+        region: A label of the subscription's, or empty.
+        description: Free text.
+        role: What the caller may do in it: `reader`, `contributor` or `owner`.
     """
 
     id: str
@@ -43,6 +47,10 @@ class WorkspaceRecord:
     created_at: dt.datetime
     slots: int
     version: str = ""
+    team_id: str | None = None
+    region: str = ""
+    description: str = ""
+    role: str = "owner"
 
 
 @attrs.frozen(kw_only=True)

@@ -7,9 +7,10 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from amlsdk import plugins
-from amlsdk.errors import InvalidArgument, NotFound
+from amlsdk.errors import InvalidArgument
 from amlsdk.resources.arguments import check_flag, local_path, named, shown
 from amlsdk.resources.client import Address, Client
 from amlsdk.resources.config import Config
@@ -36,7 +37,7 @@ def connect(  # the few settings a connection has
         location: A folder, or a URL like `https://aml.example.com`. None looks at AMLSDK_WORKSPACE, then for the
             nearest `aml_config/workspace.json` upwards from the current folder, then takes `~/.amlsdk`.
         token: For a service; a text, or a function that returns one. Default: AMLSDK_TOKEN.
-        workspace: Name of the workspace, where a service holds several.
+        workspace: Name or id of the workspace, where the caller is a member of several of a service.
         create: Whether a folder that is no workspace yet becomes one; this is logged at INFO level.
         config: Settings of this connection.
         session: A `requests.Session` to use for a service (proxies, certificates).
@@ -59,16 +60,14 @@ def connect(  # the few settings a connection has
     _check_types(token, create, config, session)
     if workspace is not None and not is_url:
         raise InvalidArgument(f"workspace={workspace!r} is for a service; the folder {place} is one workspace")
+    if workspace is not None:
+        place = f"{place.rstrip('/')}/w/{quote(named(workspace, what='connect(workspace=...)'), safe='')}"
     if token is not None and not is_url:
         raise InvalidArgument(f"connect(token=...) is for a service; the folder {place} asks for none")
     if is_url and token is None:
         token = os.environ.get("AMLSDK_TOKEN")
     client = Client(Address(location=place, token=token, create=create, session=session), config or Config())
-    opened = Workspace.of(client)
-    if workspace is not None and workspace not in {opened.name, opened.id}:
-        client.close()
-        raise NotFound(f"{place} serves the workspace {opened.name!r}, not {workspace!r}")
-    return opened
+    return Workspace.of(client)
 
 
 def _checked(location: str | os.PathLike[str]) -> str:

@@ -10,10 +10,10 @@ from types import TracebackType
 import uvicorn
 from starlette.applications import Starlette
 
-from amlsdk.errors import InvalidArgument, Unavailable
+from amlsdk.errors import Unavailable
 from amlsdk.server.app import make_app
-from amlsdk.server.guards import is_loopback
-from amlsdk.service import Service
+from amlsdk.server.single import SingleHost
+from amlsdk.service import Host, Service
 
 __all__ = ["ServerThread", "serve"]
 
@@ -25,22 +25,21 @@ _MOST_HEAD_BYTES = 1 << 20
 
 
 def serve(
-    service: Service, *, host: str = "127.0.0.1", port: int = 0, on_ready: Callable[[str], None] | None = None
+    served: Host, *, host: str = "127.0.0.1", port: int = 0, on_ready: Callable[[str], None] | None = None
 ) -> None:
     """Serve until this process is told to end (SIGINT or SIGTERM); waits.
 
     Args:
-        service: Answers the requests; everybody on this machine may send some.
-        host: A loopback address.
+        served: Answers the requests.
+        host: The address to listen on; any but a loopback address is reached from other machines.
         port: 0 takes a free one.
         on_ready: Called with the URL as soon as requests are answered.
 
     Raises:
-        InvalidArgument: The host can be reached from other machines.
         Unavailable: The port is taken.
     """
     listener = _listen(host, port)
-    server = _Server(make_app(service), on_ready=lambda: on_ready(_url(listener)) if on_ready else None)
+    server = _Server(make_app(served), on_ready=lambda: on_ready(_url(listener)) if on_ready else None)
     try:
         server.run(sockets=[listener])
     finally:
@@ -51,22 +50,25 @@ class ServerThread:
     """A service on a free port of 127.0.0.1, in a thread of its own; a context manager.
 
     Args:
-        service: Answers the requests.
+        served: Answers the requests; a service is served for whoever shows the `token`.
         port: 0 takes a free one.
 
     Attributes:
         url: Where the service is.
+        token: Opens it, where a service was given; None where a host was.
 
     Example:
         >>> with ServerThread(service) as server:  # doctest: +SKIP
-        ...     requests.get(server.url + "/healthz")
+        ...     workspace = amlsdk.connect(server.url, token=server.token)
     """
 
-    def __init__(self, service: Service, *, port: int = 0) -> None:
+    def __init__(self, served: Host | Service, *, port: int = 0) -> None:
+        host = served if isinstance(served, Host) else SingleHost(served)
+        self.token: str | None = host.token if isinstance(host, SingleHost) else None
         self._listener = _listen("127.0.0.1", port)
         self.url = _url(self._listener)
         self._up = threading.Event()
-        self._server = _Server(make_app(service), on_ready=self._up.set)
+        self._server = _Server(make_app(host), on_ready=self._up.set)
         self._thread = threading.Thread(target=self._run, name="amlsdk-server", daemon=True)
 
     def start(self) -> ServerThread:
@@ -137,11 +139,6 @@ class _Server(uvicorn.Server):
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    if not is_loopback(host):
-        raise InvalidArgument(
-            f"the service has no authentication yet, so it is served on a loopback address only, not on {host!r}; "
-            "use 127.0.0.1, and reach it from other machines through a tunnel"
-        )
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # asyncio turns Nagle's algorithm off only where the protocol is named; with it a reply takes 40 ms.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)

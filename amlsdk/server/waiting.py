@@ -13,6 +13,7 @@ import anyio
 import attrs
 
 from amlsdk.operations import Request
+from amlsdk.operations.agents import HeartbeatAgent
 from amlsdk.operations.deployments import GetDeployment, ReadDeploymentLog, ReportDeployment
 from amlsdk.operations.images import GetImage, ReadImageLog
 from amlsdk.operations.runs import GetRun, ReadOutput
@@ -33,6 +34,7 @@ READY: Mapping[type[Request[Any]], Callable[[Any], bool]] = {
     GetRun: lambda run: run.status in ENDED,
     GetImage: lambda image: image.status in BUILT,
     GetDeployment: lambda deployment: deployment.is_settled,
+    HeartbeatAgent: lambda orders: bool(orders.queued or orders.deployments),
     ReportDeployment: lambda orders: orders.news,
     ReadOutput: lambda output: output.size_bytes != 0,
     ReadImageLog: lambda log: log.size_bytes != 0,
@@ -58,22 +60,22 @@ class Waiter:
     """Answers requests that wait.
 
     Args:
-        service: What is asked.
-        threads: Where it is asked.
+        threads: Where services are asked.
     """
 
-    def __init__(self, service: Service, threads: Threads) -> None:
-        self._service, self._threads = service, threads
+    def __init__(self, threads: Threads) -> None:
+        self._threads = threads
         self._stopping = anyio.Event()
 
     def stop(self) -> None:
         """Answer all that wait with what there is; to be called in the event loop."""
         self._stopping.set()
 
-    async def send(self, request: Any, *, gone: Callable[[], Any]) -> Any:
+    async def send(self, service: Service, request: Any, *, gone: Callable[[], Any]) -> Any:
         """Carry out one operation, held back until its reply is ready or its time is over.
 
         Args:
+            service: What is asked.
             request: With a `wait_s` above 0, of which at most 60 s are waited.
             gone: Awaited now and then: whether the client has disconnected.
 
@@ -85,8 +87,8 @@ class Waiter:
         pause_s = _FIRST_PAUSE_S
         while True:
             # The end is asked for first: what a run prints, it prints before its end.
-            over = await self._is_over(request)
-            reply = await self._ask(at_once)
+            over = await self._is_over(service, request)
+            reply = await self._ask(service, at_once)
             left_s = deadline - time.monotonic()
             if over or READY[type(request)](reply) or left_s <= 0 or self._stopping.is_set():
                 return reply
@@ -96,12 +98,12 @@ class Waiter:
                 raise Gone
             pause_s = min(1.5 * pause_s, _LONGEST_PAUSE_S)
 
-    async def _is_over(self, request: Any) -> bool:
+    async def _is_over(self, service: Service, request: Any) -> bool:
         """Say whether what prints has ended, after which it prints no more."""
         if type(request) not in _ENDS:
             return False
         asking, has_ended = _ENDS[type(request)]
-        return has_ended(await self._ask(asking(request)))
+        return has_ended(await self._ask(service, asking(request)))
 
-    async def _ask(self, request: Request[Any]) -> Any:
-        return await self._threads.run(self._service.send, request)
+    async def _ask(self, service: Service, request: Request[Any]) -> Any:
+        return await self._threads.run(service.send, request)

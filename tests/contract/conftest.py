@@ -28,7 +28,7 @@ def backend(request, folder_backend, tmp_path, monkeypatch):
     else:
         monkeypatch.setenv("AMLSDK_HOME", str(tmp_path / "home"))
         with ServerThread(folder_backend.open()) as server:
-            remote = RemoteBackend(server.url)
+            remote = RemoteBackend(server.url, token=server.token)
             yield remote
             remote.close()
 

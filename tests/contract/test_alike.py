@@ -40,7 +40,8 @@ def services(folder_backend, tmp_path, monkeypatch):
 
         def of(principal=None):
             inner = folder_backend.open(principal)
-            remote = RemoteBackend(opened.enter_context(ServerThread(inner)).url, deadline_s=2.0)
+            server = opened.enter_context(ServerThread(inner))
+            remote = RemoteBackend(server.url, token=server.token, deadline_s=2.0)
             opened.callback(remote.close)
             return {"local": inner, "wire": WireService(inner), "http": remote.open()}
 

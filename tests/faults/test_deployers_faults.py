@@ -287,7 +287,7 @@ def test_a_supervisor_hears_sigterm_while_it_waits_for_a_service_that_is_away(tm
     try:
         with contextlib.ExitStack() as stack:
             server = stack.enter_context(ServerThread(backend.open()))
-            workspace = stack.enter_context(amlsdk.connect(server.url))
+            workspace = stack.enter_context(amlsdk.connect(server.url, token=server.token))
             client = workspace._client
             deployment = Supervised(client, recorded(client, small_image(client.blobs, PID)))
             deployment.begin()

@@ -15,7 +15,7 @@ def served(folder):
     backend = LocalBackend(folder)
     try:
         with ServerThread(backend.open()) as server:
-            yield server.url
+            yield server
     finally:
         backend.close()
 
@@ -34,7 +34,7 @@ def workspace(request, tmp_path, monkeypatch):
         with amlsdk.connect(tmp_path / "workspace") as workspace:
             yield workspace
         return
-    with served(tmp_path / "workspace") as url, amlsdk.connect(url) as workspace:
+    with served(tmp_path / "workspace") as server, amlsdk.connect(server.url, token=server.token) as workspace:
         yield workspace
 
 

@@ -255,7 +255,7 @@ def test_a_server_that_stops_leaves_no_thread_and_no_socket(tmp_path, monkeypatc
     monkeypatch.setenv("AMLSDK_HOME", str(tmp_path / "home"))
     threads, files = set(threading.enumerate()), open_files()
     backend = LocalBackend(tmp_path / "served")
-    with ServerThread(backend.open()) as running, amlsdk.connect(running.url) as workspace:
+    with ServerThread(backend.open()) as running, amlsdk.connect(running.url, token=running.token) as workspace:
         use_all(workspace)
     backend.close()
     assert set(threading.enumerate()) - threads == set()

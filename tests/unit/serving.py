@@ -13,6 +13,7 @@ from amlsdk.errors import NotFound
 from amlsdk.records.runs import RunRecord
 from amlsdk.records.workspaces import WorkspaceRecord
 from amlsdk.server.run import ServerThread
+from amlsdk.server.single import SingleHost
 
 NOW = dt.datetime(2026, 1, 2, tzinfo=dt.timezone.utc)
 WORKSPACE = WorkspaceRecord(id="w", name="wine", created_at=NOW, slots=2)
@@ -40,10 +41,17 @@ def run_record(status="Running", run_id="r"):
     )  # fmt: skip
 
 
+class Open(SingleHost):
+    """Lets everybody in, so that a test can be about something else."""
+
+    def sign_in(self, token):
+        return super().sign_in(self.token)
+
+
 @contextlib.contextmanager
 def serving(service=None, **answers):
-    """A server over some answers."""
-    with ServerThread(service or Answering(**answers)) as server:
+    """A server over some answers, for everybody."""
+    with ServerThread(Open(service or Answering(**answers))) as server:
         yield server
 
 

@@ -118,3 +118,11 @@ class BlobStore(ABC):
     @abstractmethod
     def delete(self, digest: str) -> None:
         """Delete a blob; none being there is no error."""
+
+    @abstractmethod
+    def remove_leftovers(self, *, older_than_s: float = 86_400) -> int:
+        """Remove what killed processes left while storing; return how many things that were.
+
+        Args:
+            older_than_s: Age in seconds below which something may still be being written.
+        """

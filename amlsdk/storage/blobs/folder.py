@@ -118,12 +118,7 @@ class FolderBlobStore(BlobStore):
         with disk_errors(f"blob {digest} can't be deleted"), contextlib.suppress(FileNotFoundError):
             os.unlink(path)  # noqa: PTH108
 
-    def remove_leftovers(self, *, older_than_s: float = 86_400) -> int:
-        """Remove temporary files of processes that were killed while storing; return how many.
-
-        Args:
-            older_than_s: Age in seconds below which a file may still be being written.
-        """
+    def remove_leftovers(self, *, older_than_s: float = 86_400) -> int:  # noqa: D102
         removed, now = 0, time.time()
         for name in _names(self.folder / "tmp", re.compile(r".+")):
             leftover = self.folder / "tmp" / name

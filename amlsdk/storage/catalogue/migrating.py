@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import attrs
 from sqlalchemy import Column, MetaData, String, Table, insert, inspect, select, update
 from sqlalchemy.engine import Connection
 
@@ -11,26 +12,47 @@ from amlsdk.errors import Conflict
 from amlsdk.storage.catalogue import schema
 from amlsdk.storage.catalogue.database import Database
 
-__all__ = ["HEAD", "MIGRATIONS", "create", "is_current", "migrate"]
+__all__ = ["HEAD", "MIGRATIONS", "WORKSPACE", "Schema", "create", "is_current", "migrate"]
+
+
+@attrs.frozen(kw_only=True)
+class Schema:
+    """The tables of a kind of catalogue, and how they came to be.
+
+    Args:
+        metadata: The tables, as the newest migration leaves them.
+        migrations: Folder of Alembic's scripts.
+        revisions: Of these, the oldest first. Known by heart, so that a catalogue that needs no migration is opened
+            without importing Alembic.
+    """
+
+    metadata: MetaData
+    migrations: Path
+    revisions: tuple[str, ...]
+
+    @property
+    def head(self) -> str:
+        """The newest revision."""
+        return self.revisions[-1]
+
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-# Known by heart, so that a catalogue that needs no migration is opened without importing Alembic.
-_REVISIONS = ("0001", "0002", "0003", "0004")
-HEAD = _REVISIONS[-1]
+WORKSPACE = Schema(metadata=schema.metadata, migrations=MIGRATIONS, revisions=("0001", "0002", "0003", "0004", "0005"))
+HEAD = WORKSPACE.head
 
 _version = Table("alembic_version", MetaData(), Column("version_num", String(32), primary_key=True))
 
 
-def create(database: Database) -> None:
+def create(database: Database, of: Schema = WORKSPACE) -> None:
     """Make all tables, unless they are there."""
     with database.write() as connection:
         if not inspect(connection).has_table(_version.name):
-            schema.metadata.create_all(connection, checkfirst=False)
+            of.metadata.create_all(connection, checkfirst=False)
             _version.create(connection)
-            connection.execute(insert(_version).values(version_num=HEAD))
+            connection.execute(insert(_version).values(version_num=of.head))
 
 
-def is_current(database: Database) -> bool:
+def is_current(database: Database, of: Schema = WORKSPACE) -> bool:
     """Say whether a catalogue has the present schema; if not, it has to be migrated.
 
     Raises:
@@ -38,10 +60,10 @@ def is_current(database: Database) -> bool:
         Unavailable: It can't be read, or is none.
     """
     with database.read() as connection:
-        return _revision(connection) == HEAD
+        return _revision(connection, of) == of.head
 
 
-def migrate(database: Database) -> None:
+def migrate(database: Database, of: Schema = WORKSPACE) -> None:
     """Bring a catalogue to the present schema, whole or not at all; nobody else may use it meanwhile.
 
     Raises:
@@ -53,18 +75,18 @@ def migrate(database: Database) -> None:
     from alembic.script import ScriptDirectory
 
     with database.write() as connection:
-        steps = ScriptDirectory(str(MIGRATIONS)).iterate_revisions(HEAD, _revision(connection))
+        steps = ScriptDirectory(str(of.migrations)).iterate_revisions(of.head, _revision(connection, of))
         with Operations.context(MigrationContext.configure(connection)):
             for step in reversed(list(steps)):
                 step.module.upgrade()
-        connection.execute(update(_version).values(version_num=HEAD))
+        connection.execute(update(_version).values(version_num=of.head))
 
 
-def _revision(connection: Connection) -> str:
+def _revision(connection: Connection, of: Schema) -> str:
     found = connection.execute(select(_version.c.version_num)).scalar_one_or_none()
-    if found not in _REVISIONS:
+    if found not in of.revisions:
         raise Conflict(
-            f"the catalogue has the schema {found!r}; this version of amlsdk knows those up to {HEAD!r}: "
+            f"the catalogue has the schema {found!r}; this version of amlsdk knows those up to {of.head!r}: "
             "upgrade amlsdk to open it"
         )
     return str(found)

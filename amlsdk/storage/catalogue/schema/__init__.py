@@ -10,6 +10,7 @@ from amlsdk.storage.catalogue.schema.serving import (
     manifest,
     manifest_model,
 )
+from amlsdk.storage.catalogue.schema.sharing import agent, output_chunk, secret
 from amlsdk.storage.catalogue.schema.tracking import (
     experiment,
     fileset,
@@ -35,6 +36,7 @@ from amlsdk.storage.catalogue.schema.tracking import (
 )
 
 __all__ = [
+    "agent",
     "asset_name",
     "deployment",
     "deployment_served",
@@ -52,6 +54,7 @@ __all__ = [
     "model_alias",
     "model_name",
     "model_tag",
+    "output_chunk",
     "param",
     "project",
     "run",
@@ -61,6 +64,7 @@ __all__ = [
     "run_row",
     "run_state",
     "run_summary",
+    "secret",
     "series_chunk",
     "tag",
     "workspace",

@@ -132,6 +132,9 @@ deployment = Table(
     Column("owner", Text),
     Column("lease_until", BigInteger),
     Column("stop_requested", Boolean, nullable=False),
+    # JSON: names of secrets by environment variable.
+    Column("secrets", Text, nullable=False, server_default="{}"),
+    Column("agent", Text),
     Index(None, "image_pk"),
     Index(None, "serving_pk"),
 )

@@ -71,6 +71,10 @@ project = Table(
     Column("description", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("last_run_number", Integer, nullable=False),
+    Column("remote", Text),
+    Column("branch", Text),
+    Column("head", Text),
+    Column("published_at", BigInteger),
 )
 
 experiment = Table(

@@ -1,0 +1,1 @@
+"""Revisions of the schema, in the form of Alembic."""
