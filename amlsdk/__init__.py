@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from amlsdk.resources.model import Model
     from amlsdk.resources.project import Project
     from amlsdk.resources.run import Run
+    from amlsdk.resources.team import Subscription, Team
     from amlsdk.resources.workspace import Workspace
 
 __all__ = [
@@ -33,6 +34,8 @@ __all__ = [
     "Project",
     "Run",
     "ScoringSettings",
+    "Subscription",
+    "Team",
     "Workspace",
     "connect",
     "errors",
@@ -48,6 +51,8 @@ _HOMES = {
     "Project": "amlsdk.resources.project",
     "Run": "amlsdk.resources.run",
     "ScoringSettings": "amlsdk.records.serving",
+    "Subscription": "amlsdk.resources.team",
+    "Team": "amlsdk.resources.team",
     "Workspace": "amlsdk.resources.workspace",
     "connect": "amlsdk.resources.connecting",
 }

@@ -91,6 +91,16 @@ class MemberRecord:
     invited_by: str = ""
     inherited_from: str | None = None
 
+    @property
+    def id(self) -> str:
+        """Id of the user: what tells the members of one resource apart."""
+        return self.user_id
+
+    @property
+    def name(self) -> str:
+        """Name of the user."""
+        return self.user
+
 
 @attrs.frozen(kw_only=True)
 class TokenRecord:

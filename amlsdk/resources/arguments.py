@@ -24,6 +24,7 @@ __all__ = [
     "check_whole",
     "local_path",
     "named",
+    "one_of",
     "shown",
     "telling",
 ]
@@ -129,6 +130,18 @@ def check_flag(value: Any, *, what: str) -> bool:
     if not isinstance(value, bool):
         raise InvalidArgument(f"{what} is True or False, not {shown(value)}")
     return value
+
+
+def one_of(value: Any, known: Iterable[str], *, what: str) -> str:
+    """Return a text that is one of some.
+
+    Raises:
+        InvalidArgument: It is none of them.
+    """
+    known = tuple(known)
+    if value not in known:
+        raise InvalidArgument(f"{what} is one of {', '.join(map(repr, known))}, not {shown(value)}")
+    return str(value)
 
 
 def named(value: str | os.PathLike[str], *, what: str) -> str:

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from amlsdk.resources.deployments import DeploymentCollection
     from amlsdk.resources.image import ImageCollection
     from amlsdk.resources.manifest import ManifestCollection
+    from amlsdk.resources.members import MemberCollection
+    from amlsdk.resources.team import Subscription
+    from amlsdk.resources.tokens import TokenCollection
 
 __all__ = ["Workspace"]
 
@@ -85,9 +88,49 @@ class Workspace(Resource[WorkspaceRecord]):
 
         return DeploymentCollection(self._client)
 
+    @property
+    def subscription(self) -> Subscription:
+        """What the service keeps that this workspace is in: teams and their workspaces."""
+        from amlsdk.resources.team import Subscription
+
+        return Subscription.of(self._client)
+
+    @property
+    def members(self) -> MemberCollection:
+        """Who may do what in this workspace."""
+        from amlsdk.resources.members import MemberCollection
+
+        return MemberCollection(self._client, self.id)
+
+    @property
+    def tokens(self) -> TokenCollection:
+        """Tokens that open this workspace only."""
+        from amlsdk.resources.tokens import TokenCollection
+
+        return TokenCollection(self._client, workspace_id=self.id)
+
+    @property
+    def role(self) -> str:
+        """What the caller may do in it: `reader`, `contributor` or `owner`."""
+        return self.record.role
+
+    def delete(self) -> None:
+        """Delete this workspace of a service, with all its files; a folder is deleted as folders are.
+
+        Raises:
+            Conflict: It has projects, models, manifests or deployments.
+        """
+        from amlsdk.operations.tenancy import DeleteWorkspace
+
+        self._client.send(DeleteWorkspace(workspace_id=self.id))
+
     def info(self) -> dict[str, Any]:
-        """Return what this workspace is: location, name, id, version, slots."""
+        """Return what this workspace is: location, name, id, version, slots, and the caller's role.
+
+        Of a service, also team and region.
+        """
         record = self.refresh().record
+        shared = {} if record.team_id is None else {"team_id": record.team_id, "region": record.region}
         return {
             "location": self.location,
             "name": record.name,
@@ -95,6 +138,8 @@ class Workspace(Resource[WorkspaceRecord]):
             "created_at": record.created_at,
             "slots": record.slots,
             "version": record.version,
+            "role": record.role,
+            **shared,
         }
 
     def update(self, *, slots: int | None = None) -> Workspace:

@@ -19,6 +19,8 @@ def test_the_public_names_are_these():
         "Project",
         "Run",
         "ScoringSettings",
+        "Subscription",
+        "Team",
         "Workspace",
         "connect",
         "errors",
