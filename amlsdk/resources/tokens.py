@@ -126,7 +126,8 @@ class TokenCollection(Collection[Token]):
 
     def list(self, *, everybody: bool = False) -> list[Token]:
         """Return the caller's tokens by age; with `everybody=True` those of all users, for owners."""
-        return [self._make(record) for record in all_items(self._client, self._request(everybody=everybody))]
+        records = all_items(self._client, self._request(everybody=True)) if everybody else self._mine()
+        return [self._make(record) for record in records]
 
     def delete(self, token: str | Token) -> None:
         """Revoke a token at once, by its object, name or id; an absent one is no error."""
