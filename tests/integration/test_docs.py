@@ -95,7 +95,8 @@ def public_names():
 
     kinds = [
         getattr(amlsdk, name)
-        for name in ("Workspace", "Project", "Experiment", "Run", "Model", "Manifest", "Image", "Deployment")
+        for name in amlsdk.__all__
+        if isinstance(getattr(amlsdk, name), type) and name not in {"Config", "ScoringSettings"}
     ]
     for kind in [*kinds, Comparison, RunFiles, RunQuery, RunSnapshot, Series]:
         for name in dir(kind):
