@@ -1,23 +1,25 @@
 """Workspaces as users have them: the same tests against a folder and against a server on loopback."""
 
 import contextlib
+import getpass
 
 import pytest
 
 import amlsdk
-from amlsdk.local import LocalBackend
 
 
 @contextlib.contextmanager
 def served(folder):
+    """A team's service on loopback: its URL, and the first owner's token."""
     from amlsdk.server.run import ServerThread
+    from amlsdk.tenancy import TenantHost
 
-    backend = LocalBackend(folder)
+    host = TenantHost(folder, owner=getpass.getuser())
     try:
-        with ServerThread(backend.open()) as server:
-            yield server
+        with ServerThread(host) as server:
+            yield server.url, host.first_token
     finally:
-        backend.close()
+        host.close()
 
 
 @pytest.fixture
@@ -34,7 +36,7 @@ def workspace(request, tmp_path, monkeypatch):
         with amlsdk.connect(tmp_path / "workspace") as workspace:
             yield workspace
         return
-    with served(tmp_path / "workspace") as server, amlsdk.connect(server.url, token=server.token) as workspace:
+    with served(tmp_path / "service") as (url, token), amlsdk.connect(url, token=token) as workspace:
         yield workspace
 
 
