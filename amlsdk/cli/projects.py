@@ -59,6 +59,30 @@ def show_project(connection: Connection, name: str, as_json: bool) -> None:
     show_table(["experiment", "created", "id"], rows, empty="no experiments")
 
 
+@project.command("publish")
+@click.argument("name")
+@click.option("--remote", help="Name or URL of a git repository of your own; by default the project's.")
+@click.option("--branch", help="To push to; by default the one that is checked out.")
+@json_option
+@click.pass_obj
+def publish_project(connection: Connection, name: str, remote: str | None, branch: str | None, as_json: bool) -> None:
+    """Let the members of the workspace have the code: push what is committed."""
+    found = connection.open().projects.get(name).publish(remote, branch=branch)
+    show_json(found.record) if as_json else click.echo(f"published {found.branch} {found.head} to {found.remote}")
+
+
+@project.command("clone")
+@click.argument("name")
+@click.argument("folder", type=click.Path(file_okay=False))
+@json_option
+@click.pass_obj
+def clone_project(connection: Connection, name: str, folder: str, as_json: bool) -> None:
+    """Write the published code out into a new folder."""
+    found = connection.open().projects.get(name)
+    place = found.clone(folder)
+    show_json({"folder": str(place), "head": found.head}) if as_json else click.echo(f"cloned {name} into {place}")
+
+
 @project.command("delete")
 @click.argument("name")
 @click.confirmation_option(prompt="Delete the project with all its experiments and runs?")

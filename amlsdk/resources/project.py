@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 from pathlib import Path
 from typing import Any
 
 from amlsdk.errors import InvalidArgument, NotFound
-from amlsdk.operations.projects import CreateProject, DeleteProject, GetProject, ListProjects, UpdateProject
+from amlsdk.operations.projects import (
+    CreateProject,
+    DeleteProject,
+    GetProject,
+    ListProjects,
+    PublishProject,
+    UpdateProject,
+)
 from amlsdk.records.ids import new_id
 from amlsdk.records.names import check_name, check_text
 from amlsdk.records.pages import Page
 from amlsdk.records.projects import ProjectRecord
 from amlsdk.resources.arguments import local_path
+from amlsdk.resources.capture.sensitive import without_credentials
 from amlsdk.resources.experiment import ExperimentCollection
 from amlsdk.resources.resource import Collection, Resource
 from amlsdk.resources.runs import RunCollection, Scope
@@ -59,6 +68,72 @@ class Project(Resource[ProjectRecord]):
         request = UpdateProject(project_id=self.id, folder=_absolute(folder, "update"), description=description)
         self._record = self._client.send(request)
         return self
+
+    @property
+    def remote(self) -> str | None:
+        """Where its code was published: `service`, or the URL of a git repository; None where it was not."""
+        return self._record.remote
+
+    @property
+    def branch(self) -> str | None:
+        """The branch that was published."""
+        return self._record.branch
+
+    @property
+    def head(self) -> str | None:
+        """The newest commit that was published."""
+        return self._record.head
+
+    def publish(self, remote: str | None = None, *, branch: str | None = None) -> Project:
+        """Let the members of the workspace have the code: push what is committed, by git.
+
+        Args:
+            remote: Name or URL of a git repository of one's own (Azure Repos or any other), asked with the user's own
+                credentials. By default the repository that comes with the project, for which the workspace's token
+                is enough.
+            branch: To push to; by default the one that is checked out.
+
+        Raises:
+            InvalidArgument: The project's folder is in no git repository, has no commit, or the remote is none.
+            Conflict: Somebody published other commits meanwhile.
+            Denied: The remote refuses the credentials.
+            MissingDependency: There is no git on this machine.
+        """
+        from amlsdk.resources.publishing import Repository
+
+        repository = Repository.of(self.folder, token=None if remote else self._client.token)
+        url = self._client.backend.repository(self.id) if remote is None else repository.remote(remote)
+        head, branch = repository.head(), repository.branch(branch)
+        # A remote of the user's own is not given what they did not commit.
+        repository.push(url, branch=branch, history_as=None if remote else self._user())
+        told = "service" if remote is None else without_credentials(url)
+        self._record = self._client.send(PublishProject(project_id=self.id, remote=told, branch=branch, head=head))
+        return self
+
+    def clone(self, folder: str | os.PathLike[str]) -> Path:
+        """Write the published code out into a new or empty folder, as a git repository with the same branch.
+
+        Returns:
+            The folder.
+
+        Raises:
+            NotFound: It was not published, or its repository is gone.
+            InvalidArgument: The folder has something in it.
+        """
+        from amlsdk.resources.publishing import check_branch, clone, remote_url
+
+        record = self.refresh().record
+        if record.remote is None or record.branch is None:
+            raise NotFound(f"the code of project {self.name!r} was not published: project.publish() does that")
+        place = local_path(folder, what="clone(folder=...)").absolute()
+        own = record.remote == "service"
+        url = self._client.backend.repository(self.id) if own else remote_url(record.remote)
+        clone(url, place, branch=check_branch(record.branch), token=self._client.token if own else None)
+        return place
+
+    def _user(self) -> str:
+        name = getpass.getuser()
+        return "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in name)
 
     def delete(self) -> None:
         """Delete this project with its experiments and runs; an absent one is no error.

@@ -1,0 +1,1 @@
+"""Git repositories that a workspace keeps for its projects."""
