@@ -39,6 +39,8 @@ class Principal:
         user_id: Of the user, where a service keeps users.
         token_id: Of the token that was shown, where there was one.
         workspace_id: The only workspace that the token opens; None where it opens all of the user's.
+        address: Where the request came from, where it came over a network.
+        request_id: Of the request, where it has one.
     """
 
     name: str
@@ -46,6 +48,8 @@ class Principal:
     user_id: str = ""
     token_id: str = ""
     workspace_id: str | None = None
+    address: str = ""
+    request_id: str = ""
 
 
 @attrs.frozen(kw_only=True)
@@ -89,6 +93,10 @@ class Backend(ABC):
     @abstractmethod
     def open(self, principal: Principal | None = None) -> Service:
         """Return a service for a caller; None is whoever runs this process."""
+
+    def repository(self, project_id: str) -> str:
+        """Return where the git repository is that comes with a project: a URL, or a path where one is made."""
+        return f"{self.location}/git/{project_id}.git"
 
     @abstractmethod
     def close(self) -> None:
@@ -154,6 +162,7 @@ class Guard:
         audit: Writes down how it went.
         role_on: The caller's role where an operation needs one; raises `NotFound` where they may not know of the
             place. By default the one of the principal, everywhere.
+        place: Returns the id of the workspace that is asked, once it was looked for.
     """
 
     def __init__(
@@ -163,11 +172,18 @@ class Guard:
         answer: Callable[[Principal, Request[Any]], Any],
         audit: Callable[[Principal, Operation, Request[Any], str], None],
         role_on: RoleOn | None = None,
+        place: Callable[[], str | None] | None = None,
     ) -> None:
         self.principal = principal
         self._answer = answer
         self._audit = audit
         self._role_on = role_on
+        self._place = place
+
+    @property
+    def workspace_id(self) -> str | None:
+        """Id of the workspace that is asked; None where none was looked for yet, or that is not known."""
+        return self._place() if self._place is not None else None
 
     def send(self, request: Request[R]) -> R:
         """Carry out one operation."""

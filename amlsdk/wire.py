@@ -9,6 +9,7 @@ with `~`, has one more `~` before it: whatever lies on the way would take `//` a
 from __future__ import annotations
 
 import functools
+import json
 import typing
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -204,7 +205,27 @@ def _json_object(body: bytes, operation: Operation) -> dict[str, Any]:
         raise InvalidArgument(f"{operation.name}: the body is not JSON: {error}") from error
     if not isinstance(fields, dict):
         raise InvalidArgument(f"{operation.name}: the body is a JSON {type(fields).__name__}, not an object")
+    _refuse_twice(body, operation)
     return fields
+
+
+def _refuse_twice(body: bytes, operation: Operation) -> None:
+    # orjson keeps the last of two fields with one name, and others that read the body on its way may keep the first.
+    try:
+        _UNIQUE.decode(body.decode())
+    except RecursionError as error:
+        raise InvalidArgument(f"{operation.name}: the body has objects within objects too deeply") from error
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> None:
+    names = [name for name, _ in pairs]
+    if len(set(names)) != len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InvalidArgument(f"the body has the field {twice[:80]!r} twice; give it once")
+
+
+# Numbers are passed over: orjson has read them, with other limits.
+_UNIQUE = json.JSONDecoder(object_pairs_hook=_unique, parse_int=len, parse_float=len)
 
 
 def _query_value(operation: Operation, name: str, text: str) -> Any:
@@ -212,9 +233,11 @@ def _query_value(operation: Operation, name: str, text: str) -> Any:
     if field is None or field.type is str or str in typing.get_args(field.type):
         return text
     try:
-        return orjson.loads(text)
+        value = orjson.loads(text)
     except orjson.JSONDecodeError:
         return text
+    # What is not given is left out; a null stands in no query.
+    return text if value is None else value
 
 
 def encode_reply(operation: Operation, reply: Any) -> bytes:

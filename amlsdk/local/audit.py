@@ -25,7 +25,7 @@ _LOG = logging.getLogger("amlsdk")
 
 
 class Audit:
-    """Appends to `audit.jsonl`: when, who, what, the ids it was about, and how it went.
+    """Appends to `audit.jsonl`: when, who, with which token and from where, what, the ids it was about, how it went.
 
     Args:
         path: Of the log.
@@ -45,12 +45,28 @@ class Audit:
         # An object that is dropped without being closed, as unpickled ones are, leaves no file open.
         self._closed = weakref.finalize(self, _close, self._file)
 
-    def write(self, principal: Principal, operation: Operation, request: Request[Any], outcome: str) -> None:
-        """Write a line for an operation that not every reader may do."""
-        if operation.role <= Role.READER or self._file is None or (operation.sign_of_life and outcome == "ok"):
+    def write(
+        self,
+        principal: Principal,
+        operation: Operation,
+        request: Request[Any],
+        outcome: str,
+        *,
+        workspace_id: str | None = None,
+    ) -> None:
+        """Write a line for an operation that changes something, or that not every reader may do."""
+        only_reads = operation.verb == "GET" and operation.role <= Role.READER
+        if only_reads or self._file is None or (operation.sign_of_life and outcome == "ok"):
             return
         ids = {name: getattr(request, name) for name in _id_fields(operation)}
-        line = {"at": from_us(now_us()), "user": principal.name, "operation": operation.name, **ids, "outcome": outcome}
+        line = {
+            "at": from_us(now_us()),
+            **_who(principal),
+            "operation": operation.name,
+            **({"workspace": workspace_id} if workspace_id else {}),
+            **ids,
+            "outcome": outcome,
+        }
         try:
             # One write, so that lines of several processes never mix.
             self._file.write(orjson.dumps(line, default=repr, option=orjson.OPT_APPEND_NEWLINE))
@@ -61,6 +77,15 @@ class Audit:
     def close(self) -> None:
         """Close the log; twice is no error."""
         self._closed()
+
+
+def _who(principal: Principal) -> dict[str, str]:
+    facts = {
+        "token": principal.token_id,
+        "address": principal.address,
+        "request": principal.request_id,
+    }
+    return {"user": principal.name, **{name: fact for name, fact in facts.items() if fact}}
 
 
 def _private(path: str, flags: int) -> int:

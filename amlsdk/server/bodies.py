@@ -132,7 +132,10 @@ async def _spool(arriving: AsyncIterator[bytes], file: IO[bytes], threads: Threa
         if len(waiting) >= CHUNK:
             await threads.run(file.write, bytes(waiting))
             waiting.clear()
-    if waiting:
+    if waiting and size <= _KEPT_IN_MEMORY:
+        # Memory keeps nobody waiting, and a change of threads would take longer.
+        file.write(bytes(waiting))
+    elif waiting:
         await threads.run(file.write, bytes(waiting))
     return size
 

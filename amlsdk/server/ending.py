@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
+
 import anyio
 from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import Message, Receive, Send
 
+from amlsdk.server.bodies import TooSlow
+
 __all__ = ["Body", "has_body", "send_before_end"]
 
 _LINGER_S = 5.0
 _LINGER_BYTES = 64 << 20
+# Less than any network that is of use.
+_LEAST_BYTES_A_S = 1024
+_PATIENCE_S = 30.0
 
 
 class Body:
@@ -22,12 +30,24 @@ class Body:
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
+        self._begun, self._size = time.monotonic(), 0
         self.whole = False
 
     async def __call__(self) -> Message:
-        """Return the next message."""
+        """Return the next message.
+
+        Raises:
+            TooSlow: The body comes in drops, each soon after the other, which would go on for ever.
+        """
         message = await self._receive()
+        if message["type"] == "http.request":
+            self._size += len(message.get("body", b""))
         self.whole = self.whole or message["type"] != "http.request" or not message.get("more_body", False)
+        took_s = time.monotonic() - self._begun
+        if not self.whole and took_s > _PATIENCE_S and self._size < took_s * _LEAST_BYTES_A_S:
+            raise TooSlow(
+                f"only {self._size} bytes of the body came in {took_s:.0f} s; send at least {_LEAST_BYTES_A_S} a second"
+            )
         return message
 
 
@@ -46,6 +66,7 @@ async def send_before_end(response: Response, body: Body, send: Send) -> None:
     await send({"type": "http.response.body", "body": response.body, "more_body": True})
     left = _LINGER_BYTES
     with anyio.move_on_after(_LINGER_S):
-        while left > 0 and not body.whole:
-            left -= len((await body()).get("body", b""))
+        with contextlib.suppress(TooSlow):
+            while left > 0 and not body.whole:
+                left -= len((await body()).get("body", b""))
     await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -14,13 +14,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from amlsdk.errors import BY_CODE
 from amlsdk.operations import TABLE, Operation
 from amlsdk.operations._table import path_fields
 from amlsdk.records.streams import ByteStream
 from amlsdk.server.schemas import Schema, Schemas, fields_of, summary_of
 
-__all__ = ["describe", "rendered"]
+__all__ = ["as_json", "describe", "rendered"]
 
 _ERROR: Schema = {
     "type": "object",
@@ -30,6 +32,43 @@ _ERROR: Schema = {
         "code": {"type": "string", "description": "Class of the error.", "examples": sorted(BY_CODE)},
         "message": {"type": "string", "description": "What was asked, what was found, what to do."},
     },
+}
+_SERVERS: list[Schema] = [
+    {"url": "/", "description": "The only workspace of the caller, or that named `default`."},
+    {
+        "url": "/w/{workspace}",
+        "description": "Any workspace of the caller.",
+        "variables": {"workspace": {"default": "default", "description": "Name or id of the workspace."}},
+    },
+]
+_TOKEN: Schema = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "A token of the service, `aml_...`; who has none is told so by an owner of a workspace.",
+}
+
+
+def _refusal(description: str, **headers: str) -> Schema:
+    described: Schema = {
+        "description": description,
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
+    }
+    names = {
+        name.replace("_", "-"): {"description": text, "schema": {"type": "string"}} for name, text in headers.items()
+    }
+    return described | ({"headers": names} if names else {})
+
+
+_LATER = "Seconds after which it is worth trying again."
+_REFUSALS: dict[str, Schema] = {
+    "400": _refusal("The request can't be meant."),
+    "401": _refusal("No token was shown, or one that opens nothing.", WWW_Authenticate="`Bearer`, as RFC 6750 has it."),
+    "403": _refusal("The caller's role, or that of the token, does not allow it."),
+    "404": _refusal("Nothing has this name or id, or the caller may not know of it."),
+    "409": _refusal("It exists already, is in use, or changed in between."),
+    "429": _refusal("The token, or an address without a right one, asks too often.", Retry_After=_LATER),
+    "4XX": _refusal("The request is refused for another reason, which the message says."),
+    "5XX": _refusal("The service can't do it, or not now.", Retry_After=f"{_LATER} Where it is known."),
 }
 _CHECK: Schema = {
     "name": "Aml-Check",
@@ -55,11 +94,25 @@ def describe() -> dict[str, Any]:
             "version": "1",
             "summary": "Track, run and register models.",
             "description": "Fields are only ever added; readers pass over those they don't know. A path field that is "
-            "empty or only dots, or begins with `~`, is sent with one more `~` before it.",
+            "empty or only dots, or begins with `~`, is sent with one more `~` before it. Each operation says the "
+            "least role that may do it (`x-role`) and where it is needed (`x-on`: the workspace, the subscription, "
+            "what a field names; `caller`: everybody may, and sees what is theirs).",
         },
+        "servers": _SERVERS,
+        "security": [{"token": []}],
         "paths": dict(sorted(paths.items())),
-        "components": {"schemas": dict(sorted({**schemas.components, "Error": _ERROR}.items()))},
+        "components": {
+            "schemas": dict(sorted({**schemas.components, "Error": _ERROR}.items())),
+            "responses": _REFUSALS,
+            "securitySchemes": {"token": _TOKEN},
+        },
     }
+
+
+@functools.cache
+def as_json() -> bytes:
+    """Return the description as it is sent."""
+    return orjson.dumps(describe())
 
 
 def rendered() -> str:
@@ -78,6 +131,7 @@ def _operation(operation: Operation, schemas: Schemas) -> Schema:
         "summary": summary_of(operation.request),
         "tags": [operation.path.split("/")[2]],
         "x-role": operation.role.name.lower(),
+        "x-on": operation.on or "workspace",
         "parameters": _parameters(operation, schemas, in_path=in_path, in_query=in_query),
         "responses": _responses(operation, schemas),
     }
@@ -127,14 +181,10 @@ def _stream(operation: Operation, schemas: Schemas) -> Schema:
 
 
 def _responses(operation: Operation, schemas: Schemas) -> Schema:
-    error = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
     found: Schema = {"200": {"description": "Done.", "content": _content(operation.reply, schemas)}}
     if operation.reply is ByteStream:
         found["204"] = {"description": "The bytes can be read; none are sent, as `Aml-Check` asked."}
-    refused = "The request can't be meant, is not allowed, or meets something that is absent or in the way."
-    found["4XX"] = {"description": refused, "content": error}
-    found["5XX"] = {"description": "The service can't do it, or not now.", "content": error}
-    return found
+    return found | {status: {"$ref": f"#/components/responses/{status}"} for status in _REFUSALS}
 
 
 def _content(kind: Any, schemas: Schemas) -> Schema:

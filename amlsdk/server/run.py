@@ -1,49 +1,84 @@
-"""A service on a loopback port: in a thread of this process, or as all that this process does."""
+"""A host on a port: in a thread of this process, or as all that this process does."""
 
 from __future__ import annotations
 
+import logging
 import socket
 import threading
 from collections.abc import Callable
-from types import TracebackType
+from types import FrameType, TracebackType
+from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
 
 from amlsdk.errors import Unavailable
 from amlsdk.server.app import make_app
+from amlsdk.server.limits import Limits
+from amlsdk.server.listening import Transport, is_loopback, listen, url_of
+from amlsdk.server.protocol import protocol_for
 from amlsdk.server.single import SingleHost
 from amlsdk.service import Host, Service
 
 __all__ = ["ServerThread", "serve"]
 
+_LOG = logging.getLogger("amlsdk")
 # Longer than the pauses of a client at work, so that its connections stay.
 _KEEP_ALIVE_S = 75
-_GRACE_S = 10
-# A filter of 64 KiB is three times as long when it is quoted.
-_MOST_HEAD_BYTES = 1 << 20
 
 
 def serve(
-    served: Host, *, host: str = "127.0.0.1", port: int = 0, on_ready: Callable[[str], None] | None = None
+    served: Host,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    listener: socket.socket | None = None,
+    on_ready: Callable[[str], None] | None = None,
+    limits: Limits | None = None,
+    transport: Transport | None = None,
 ) -> None:
     """Serve until this process is told to end (SIGINT or SIGTERM); waits.
+
+    Requests that wait are then answered with what there is, and those that go on have some time to come to their end.
 
     Args:
         served: Answers the requests.
         host: The address to listen on; any but a loopback address is reached from other machines.
         port: 0 takes a free one.
+        listener: A socket that has an address already, in place of `host` and `port`; it is closed in the end.
         on_ready: Called with the URL as soon as requests are answered.
+        limits: What is taken on at once.
+        transport: How requests come.
 
     Raises:
         Unavailable: The port is taken.
+        InvalidArgument: The certificate can't be used.
     """
-    listener = _listen(host, port)
-    server = _Server(make_app(served), on_ready=lambda: on_ready(_url(listener)) if on_ready else None)
+    limits, transport = limits or Limits(), transport or Transport()
+    transport.check()
+    listener = listener or listen(host, port)
+    url = url_of(listener, encrypted=transport.tls is not None)
+    if transport.tls is None and not is_loopback(listener):
+        _LOG.warning("%s is not encrypted: tokens can be read on the way, unless a proxy before it ends TLS", url)
+    server = _Server(
+        make_app(served, limits=limits),
+        limits,
+        on_ready=lambda: on_ready(url) if on_ready else None,
+        options=_options(transport),
+    )
     try:
         server.run(sockets=[listener])
     finally:
         listener.close()
+
+
+def _options(transport: Transport) -> dict[str, Any]:
+    options: dict[str, Any] = {"timeout_graceful_shutdown": transport.grace_s, "loop": "auto"}
+    if transport.tls is not None:
+        options |= {"ssl_certfile": transport.tls.certificate, "ssl_keyfile": transport.tls.key}
+    if transport.trusted_proxies is not None:
+        options |= {"proxy_headers": True, "forwarded_allow_ips": transport.trusted_proxies}
+    return options
 
 
 class ServerThread:
@@ -52,6 +87,7 @@ class ServerThread:
     Args:
         served: Answers the requests; a service is served for whoever shows the `token`.
         port: 0 takes a free one.
+        limits: What is taken on at once.
 
     Attributes:
         url: Where the service is.
@@ -62,13 +98,14 @@ class ServerThread:
         ...     workspace = amlsdk.connect(server.url, token=server.token)
     """
 
-    def __init__(self, served: Host | Service, *, port: int = 0) -> None:
+    def __init__(self, served: Host | Service, *, port: int = 0, limits: Limits | None = None) -> None:
         host = served if isinstance(served, Host) else SingleHost(served)
         self.token: str | None = host.token if isinstance(host, SingleHost) else None
-        self._listener = _listen("127.0.0.1", port)
-        self.url = _url(self._listener)
+        self._listener = listen("127.0.0.1", port)
+        self.url = url_of(self._listener)
         self._up = threading.Event()
-        self._server = _Server(make_app(host), on_ready=self._up.set)
+        limits = limits or Limits()
+        self._server = _Server(make_app(host, limits=limits), limits, on_ready=self._up.set, options={})
         self._thread = threading.Thread(target=self._run, name="amlsdk-server", daemon=True)
 
     def start(self) -> ServerThread:
@@ -109,24 +146,25 @@ class ServerThread:
 class _Server(uvicorn.Server):
     """A server that says when it has begun, and whose waiting requests don't hold up its end."""
 
-    def __init__(self, app: Starlette, *, on_ready: Callable[[], None]) -> None:
-        super().__init__(
-            uvicorn.Config(
-                app,
-                loop="asyncio",
-                # The faster parser refuses the long queries that filters make.
-                http="h11",
-                lifespan="off",
-                ws="none",
-                h11_max_incomplete_event_size=_MOST_HEAD_BYTES,
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                timeout_keep_alive=_KEEP_ALIVE_S,
-                timeout_graceful_shutdown=_GRACE_S,
-            )
-        )
+    def __init__(
+        self, app: Starlette, limits: Limits, *, on_ready: Callable[[], None], options: dict[str, Any]
+    ) -> None:
+        config: dict[str, Any] = {
+            "http": protocol_for(limits.connections),
+            "loop": "asyncio",
+            "lifespan": "off",
+            "ws": "none",
+            "log_config": None,
+            "access_log": False,
+            "server_header": False,
+            # By default uvicorn believes whoever speaks from this machine.
+            "proxy_headers": False,
+            "timeout_keep_alive": _KEEP_ALIVE_S,
+            "timeout_graceful_shutdown": Transport().grace_s,
+        }
+        super().__init__(uvicorn.Config(app, **config | options))
         self._app, self._on_ready = app, on_ready
+        app.state.metrics.connections = lambda: len(self.server_state.connections)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
@@ -137,22 +175,7 @@ class _Server(uvicorn.Server):
         self._app.state.operations.stop()
         await super().shutdown(sockets=sockets)
 
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # asyncio turns Nagle's algorithm off only where the protocol is named; with it a reply takes 40 ms.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host.strip("[]"), port))
-    except OSError as error:
-        listener.close()
-        raise Unavailable(
-            f"port {port} of {host} can't be had: {error.strerror}; name another, or 0 for a free one"
-        ) from error
-    return listener
-
-
-def _url(listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        super().handle_exit(sig, frame)
+        # uvicorn would raise the signal again after the end, and an end that was asked for is no failure.
+        self._captured_signals.clear()

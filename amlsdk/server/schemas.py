@@ -26,6 +26,19 @@ _SCALARS: Mapping[Any, Schema] = {
 }
 
 
+# What fields of requests may be, beyond their types: for people and for what tests the service with all that may come.
+_RULES: Mapping[str, Schema] = {
+    "id": {"pattern": "^[0-9a-hjkmnp-tv-z]{26}$"},
+    "digest": {"pattern": "^[0-9a-f]{64}$"},
+    "name": {"minLength": 1, "maxLength": 250},
+    "limit": {"minimum": 1, "maximum": 10_000},
+    "wait_s": {"minimum": 0},
+    "offset": {"minimum": 0},
+    "start": {"minimum": 0},
+    "after": {"minLength": 1},
+}
+
+
 class Schemas:
     """Makes schemas, and keeps those of records by name for `components`."""
 
@@ -48,8 +61,13 @@ class Schemas:
         return dict(_SCALARS[kind])
 
     def of_fields(self, cls: type[Any], names: typing.Iterable[str]) -> Schema:
-        """Return the schema of an object that has some fields of a record."""
-        return self._object(cls, set(names), args=())
+        """Return the schema of an object that has some fields of a request."""
+        schema = self._object(cls, set(names), args=())
+        required = schema.get("required", ())
+        properties = {
+            name: _ruled(name, value, required=name in required) for name, value in schema["properties"].items()
+        }
+        return schema | {"properties": properties}
 
     def _reference(self, cls: type[Any], args: tuple[Any, ...]) -> Schema:
         name = args[0].__name__.removesuffix("Record") + cls.__name__ if args else cls.__name__
@@ -75,6 +93,20 @@ class Schemas:
         if field.default is not attrs.NOTHING:
             schema |= _default(field.default)
         return schema | ({"description": said} if said else {})
+
+
+def _ruled(name: str, schema: Schema, *, required: bool) -> Schema:
+    """Return the schema of a field of a request, with what holds for all fields of this name and kind."""
+    rule = _RULES.get(name, {})
+    kinds = ("integer", "number") if "minimum" in rule else ("string",)
+    if kinds == ("string",) and not required and name != "after":
+        # What is only looked for may be anything: it is not found.
+        return schema
+
+    def ruled(one: Schema) -> Schema:
+        return one | rule if one.get("type") in kinds else one
+
+    return schema | {"anyOf": [ruled(one) for one in schema["anyOf"]]} if "anyOf" in schema else ruled(schema)
 
 
 def _or_null(schemas: list[Schema]) -> Schema:

@@ -23,8 +23,18 @@ class Threads:
     """
 
     def __init__(self, most: int) -> None:
+        self._most, self._asked = most, 0
         self._limiter = anyio.CapacityLimiter(most)
+
+    @property
+    def queued(self) -> int:
+        """How many calls wait for a thread."""
+        return max(0, self._asked - self._most)
 
     async def run(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call a function in a thread and return what it returns."""
-        return await anyio.to_thread.run_sync(functools.partial(call, *args, **kwargs), limiter=self._limiter)
+        self._asked += 1
+        try:
+            return await anyio.to_thread.run_sync(functools.partial(call, *args, **kwargs), limiter=self._limiter)
+        finally:
+            self._asked -= 1

@@ -20,14 +20,18 @@ from amlsdk.operations.runs import GetRun, ReadOutput
 from amlsdk.records.deployments import OVER
 from amlsdk.records.images import BUILT
 from amlsdk.records.runs import ENDED
+from amlsdk.server.limits import Busy
+from amlsdk.server.metrics import Metrics
 from amlsdk.server.threads import Threads
-from amlsdk.service import Service
 
 __all__ = ["READY", "Gone", "Waiter"]
 
 _MAX_WAIT_S = 60.0
 _FIRST_PAUSE_S = 0.02
 _LONGEST_PAUSE_S = 0.25
+
+# Carries out an operation, in a thread.
+Ask = Callable[[Request[Any]], Any]
 
 # Whether a reply is worth sending before the time is over, for each operation that waits.
 READY: Mapping[type[Request[Any]], Callable[[Any], bool]] = {
@@ -61,34 +65,46 @@ class Waiter:
 
     Args:
         threads: Where services are asked.
+        most: How many may wait at once.
+        metrics: Where they are counted.
     """
 
-    def __init__(self, threads: Threads) -> None:
-        self._threads = threads
+    def __init__(self, threads: Threads, *, most: int, metrics: Metrics) -> None:
+        self._threads, self._most, self._metrics = threads, most, metrics
         self._stopping = anyio.Event()
 
     def stop(self) -> None:
         """Answer all that wait with what there is; to be called in the event loop."""
         self._stopping.set()
 
-    async def send(self, service: Service, request: Any, *, gone: Callable[[], Any]) -> Any:
+    async def send(self, ask: Ask, request: Any, *, gone: Callable[[], Any]) -> Any:
         """Carry out one operation, held back until its reply is ready or its time is over.
 
         Args:
-            service: What is asked.
+            ask: Carries it out, in a thread.
             request: With a `wait_s` above 0, of which at most 60 s are waited.
             gone: Awaited now and then: whether the client has disconnected.
 
         Raises:
+            Busy: Too many wait already.
             Gone: It has.
         """
+        if self._metrics.waiting >= self._most:
+            raise Busy("too many requests wait already; try again in a moment, or ask without wait_s")
+        self._metrics.waiting += 1
+        try:
+            return await self._wait(ask, request, gone)
+        finally:
+            self._metrics.waiting -= 1
+
+    async def _wait(self, ask: Ask, request: Any, gone: Callable[[], Any]) -> Any:
         deadline = time.monotonic() + min(request.wait_s, _MAX_WAIT_S)
         at_once = attrs.evolve(request, wait_s=0.0)
         pause_s = _FIRST_PAUSE_S
         while True:
             # The end is asked for first: what a run prints, it prints before its end.
-            over = await self._is_over(service, request)
-            reply = await self._ask(service, at_once)
+            over = await self._is_over(ask, request)
+            reply = await self._threads.run(ask, at_once)
             left_s = deadline - time.monotonic()
             if over or READY[type(request)](reply) or left_s <= 0 or self._stopping.is_set():
                 return reply
@@ -98,12 +114,9 @@ class Waiter:
                 raise Gone
             pause_s = min(1.5 * pause_s, _LONGEST_PAUSE_S)
 
-    async def _is_over(self, service: Service, request: Any) -> bool:
+    async def _is_over(self, ask: Ask, request: Any) -> bool:
         """Say whether what prints has ended, after which it prints no more."""
         if type(request) not in _ENDS:
             return False
         asking, has_ended = _ENDS[type(request)]
-        return has_ended(await self._ask(service, asking(request)))
-
-    async def _ask(self, service: Service, request: Request[Any]) -> Any:
-        return await self._threads.run(service.send, request)
+        return has_ended(await self._threads.run(ask, asking(request)))

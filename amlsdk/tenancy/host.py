@@ -16,64 +16,80 @@ from amlsdk.operations import CALLER, SUBSCRIPTION, Operation, Request, Role, op
 from amlsdk.operations.projects import GetProject
 from amlsdk.records.workspaces import WorkspaceRecord
 from amlsdk.service import Guard, Host, Principal, Service
-from amlsdk.storage.catalogue.database import Database
 from amlsdk.storage.tenancy.schema import subscription
-from amlsdk.tenancy.beginning import begin
-from amlsdk.tenancy.estate import FolderEstate
+from amlsdk.tenancy.grounds import open_grounds
 from amlsdk.tenancy.handling import HANDLERS, Directory
+from amlsdk.tenancy.repositories import repository_of
 from amlsdk.tenancy.roles import Roles, role_text
 from amlsdk.tenancy.signing_in import SignIn
 from amlsdk.tenancy.workspaces import find_workspace, only_workspace
 
 __all__ = ["TenantHost"]
 
-DIRECTORY_FILE = "service.sqlite"
-
 
 class TenantHost(Host):
     """Keeps a directory and workspaces; several processes may, over the same database and blob store.
 
     Args:
-        root: Folder of the service, made where there is none.
+        root: Folder of the service on this machine, made where there is none.
         owner: Name of the first owner, where the service is new.
+        database: URL of a PostgreSQL database (`postgresql+psycopg://user:password@host/name`), in which several
+            processes may keep the service; None is SQLite in the folder.
+        blobs: URL or folder of the blobs, for several processes one that is common to them; None is in the folder.
 
     Attributes:
         first_token: The first owner's token where this object made the service, else None; it is kept nowhere.
+
+    Raises:
+        InvalidArgument: Nobody can have the owner's name, or a URL can't be read.
+        Conflict: A newer version of amlsdk made the service.
+        MissingDependency: A package for the database or the blobs is not installed.
+        Unavailable: The database or the blobs can't be reached, or have to be migrated while others use them.
     """
 
-    def __init__(self, root: Path, *, owner: str = "owner") -> None:
+    def __init__(
+        self, root: Path, *, owner: str = "owner", database: str | None = None, blobs: str | None = None
+    ) -> None:
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.root = root
-        self._database = Database(f"sqlite:///{root / DIRECTORY_FILE}")
-        self.estate = FolderEstate(root, key_file=root / "secrets.key")
-        self.first_token = begin(self._database, root=root, owner=owner)
+        self._grounds = open_grounds(root, database=database, blobs=blobs)
+        try:
+            self.first_token = self._grounds.begin(root, owner)
+            self._audit = Audit(root / "audit.jsonl")
+        except BaseException:
+            self._grounds.close()
+            raise
+        self._database, self.estate = self._grounds.directory, self._grounds.estate
         self._roles = Roles(self._database)
         self._directory = Directory(database=self._database, roles=self._roles, estate=self.estate)
         self._sign_in = SignIn(self._database)
-        self._audit = Audit(root / "audit.jsonl")
 
     def sign_in(self, token: str | None) -> Principal:  # noqa: D102
         return self._sign_in.principal(token)
 
     def service(self, principal: Principal, workspace: str | None) -> Service:  # noqa: D102
         asked = _Asked(self, principal, workspace)
-        return Guard(principal, answer=asked.answer, audit=self._audit.write, role_on=asked.role_on)
+        return Guard(principal, answer=asked.answer, audit=asked.audit, role_on=asked.role_on, place=asked.workspace_id)
 
     def repository(self, principal: Principal, workspace: str | None, project_id: str, *, push: bool) -> Path:  # noqa: D102
         asked = _Asked(self, principal, workspace)
         project = self.service(principal, workspace).send(GetProject(project_id=project_id))
         if push and asked.role < Role.CONTRIBUTOR:
             raise Denied(f"pushing needs the role contributor; {principal.name!r} is {role_text(asked.role)} here")
-        return self.root / "repositories" / str(asked.row.id) / f"{project.id}.git"
+        return repository_of(self.root, str(asked.row.id), project.id)
 
     def ready(self) -> None:  # noqa: D102
         with self._database.read() as connection:
             connection.execute(select(subscription.c.id)).one()
 
     def close(self) -> None:  # noqa: D102
-        self.estate.close()
+        self._grounds.close()
         self._audit.close()
-        self._database.close()
+
+    @property
+    def audit(self) -> Audit:
+        """Where it is written down who did what."""
+        return self._audit
 
     @property
     def directory(self) -> Directory:
@@ -104,7 +120,13 @@ class _Asked:
     @functools.cached_property
     def role(self) -> Role:
         """The caller's in it."""
-        return self.host.directory.roles.on(self.principal, self.row.id)
+        return min(Role(self.row.mine), self.principal.role)
+
+    def workspace_id(self) -> str | None:
+        return None if self._row is None else str(self._row.id)
+
+    def audit(self, principal: Principal, operation: Operation, request: Request[Any], outcome: str) -> None:
+        self.host.audit.write(principal, operation, request, outcome, workspace_id=self.workspace_id())
 
     def role_on(self, operation: Operation, request: Request[Any]) -> Role:
         roles = self.host.directory.roles

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import bindparam, delete, func, insert, select
 from sqlalchemy.engine import Connection
 
 from amlsdk.errors import Conflict, InvalidArgument, NotFound
@@ -18,14 +18,31 @@ from amlsdk.records.pages import Ack, Page
 from amlsdk.records.workspaces import WorkspaceRecord
 from amlsdk.service import Principal
 from amlsdk.storage.catalogue.times import from_us, now_us
-from amlsdk.storage.tenancy.schema import member, workspace
+from amlsdk.storage.tenancy.schema import member, subscription, workspace
 from amlsdk.tenancy.handling import Directory, handles
-from amlsdk.tenancy.roles import role_text, visible_workspaces
+from amlsdk.tenancy.roles import refuse_taken, role_text, visible_workspaces
 from amlsdk.tenancy.subscription import regions_of
 
 __all__ = ["find_workspace", "only_workspace", "workspace_record"]
 
 _MOST_NAMED = 8
+
+# The caller's role in a workspace, by themselves or through what it is in. Made once, as every request asks it: to
+# build a statement takes longer than to carry it out.
+_MINE = (
+    select(func.max(member.c.role))
+    .where(
+        member.c.user_id == bindparam("user"),
+        (member.c.resource_id == workspace.c.id)
+        | (member.c.resource_id == workspace.c.team_id)
+        | member.c.resource_id.in_(select(subscription.c.id)),
+    )
+    .correlate(workspace)
+    .scalar_subquery()
+)
+_WITH_ROLE = select(workspace, _MINE.label("mine"))
+_NAMED = _WITH_ROLE.where((workspace.c.id == bindparam("wanted")) | (workspace.c.name == bindparam("wanted")))
+_SOME = _WITH_ROLE.where(_MINE.is_not(None)).order_by(workspace.c.name).limit(_MOST_NAMED + 1)
 
 
 @handles(CreateWorkspace)
@@ -40,6 +57,7 @@ def create_workspace(directory: Directory, principal: Principal, request: Create
         for row in rows:
             _refuse_unless_same(row, request)
         if not rows:
+            refuse_taken(connection, request.id)
             _refuse_region(connection, request.region)
             _insert(connection, principal, request)
         row = connection.execute(select(workspace).where(workspace.c.id == request.id)).one()
@@ -78,13 +96,12 @@ def delete_workspace(directory: Directory, _: Principal, request: DeleteWorkspac
 
 
 def find_workspace(connection: Connection, principal: Principal, wanted: str) -> Any:
-    """Return the row of a workspace that a caller may read, by its name or id.
+    """Return the row of a workspace that a caller may read, by its name or id; with it, as `mine`, their role there.
 
     Raises:
         NotFound: There is none, or they may not know of it.
     """
-    named = (workspace.c.id == wanted) | (workspace.c.name == wanted)
-    row = connection.execute(select(workspace).where(named, visible_workspaces(principal))).first()
+    row = _visible(connection, principal, wanted)
     if row is None:
         raise NotFound(f"there is no workspace {wanted[:160]!r} that you are a member of")
     return row
@@ -97,17 +114,29 @@ def only_workspace(connection: Connection, principal: Principal) -> Any:
         NotFound: There is none.
         InvalidArgument: There are several; the message names some.
     """
-    statement = select(workspace).where(visible_workspaces(principal)).order_by(workspace.c.name)
-    rows = connection.execute(statement.limit(_MOST_NAMED + 1)).all()
+    rows = _some(connection, principal)
     if not rows:
         raise NotFound(f"{principal.name!r} is a member of no workspace; an owner of one can let you in")
     if len(rows) == 1:
         return rows[0]
-    default = connection.execute(statement.where(workspace.c.name == "default")).first()
-    if default is None:
+    default = _visible(connection, principal, "default")
+    if default is None or default.name != "default":
         names = listed((row.name for row in rows), most=_MOST_NAMED)
         raise InvalidArgument(f"you are a member of several workspaces; connect(..., workspace=...) takes one: {names}")
     return default
+
+
+def _visible(connection: Connection, principal: Principal, wanted: str) -> Any:
+    rows = connection.execute(_NAMED, {"wanted": wanted, "user": principal.user_id}).all()
+    mine = (row for row in rows if row.mine is not None and principal.workspace_id in (None, row.id))
+    return next(mine, None)
+
+
+def _some(connection: Connection, principal: Principal) -> list[Any]:
+    if principal.workspace_id is None:
+        return list(connection.execute(_SOME, {"user": principal.user_id}).all())
+    row = _visible(connection, principal, principal.workspace_id)
+    return [] if row is None else [row]
 
 
 def workspace_record(row: Any, role: str) -> WorkspaceRecord:

@@ -7,14 +7,15 @@ import os
 import pytest
 from serving import WORKSPACE, Answering, ask, raw_connection, serving
 
-from amlsdk.errors import BY_CODE, AmlError, Conflict, Unavailable
+from amlsdk.errors import BY_CODE, Conflict, Unavailable
 from amlsdk.operations.models import ListModels
 from amlsdk.operations.projects import CreateProject
 from amlsdk.records.pages import Ack, Page
 from amlsdk.records.projects import ProjectRecord
 from amlsdk.server import bodies, ending
 from amlsdk.server.app import make_app
-from amlsdk.server.run import ServerThread, serve
+from amlsdk.server.run import ServerThread
+from amlsdk.server.single import SingleHost
 
 JSON = {"Content_Type": "application/json"}
 BYTES = {"Content_Type": "application/octet-stream"}
@@ -49,7 +50,7 @@ def server(service):
 def test_a_reply_is_json(server):
     status, headers, body = ask(server, "GET", "/v1/workspace")
     assert (status, headers["Content-Type"]) == (200, "application/json")
-    assert body == {"id": "w", "name": "wine", "created_at": "2026-01-02T00:00:00Z", "slots": 2, "version": ""}
+    assert body.items() >= {"id": "w", "name": "wine", "created_at": "2026-01-02T00:00:00Z", "slots": 2}.items()
 
 
 def test_a_body_and_a_query_become_a_request(server, service):
@@ -95,6 +96,10 @@ def test_an_unknown_error_tells_only_a_reference(server, caplog):
         ("GET", "/v1/models?name=%ff", None, {}, 400, "InvalidArgument"),
         ("GET", "/v1/models?" + "a=1&" * 101, None, {}, 400, "InvalidArgument"),
         ("GET", "/v1/models?version=one", None, {}, 400, "InvalidArgument"),
+        ("GET", "/v1/models?name=a&name=b", None, {}, 400, "InvalidArgument"),
+        ("GET", "/w/%ff/v1/workspace", None, {}, 400, "InvalidArgument"),
+        ("GET", "/w/a/b/v1/workspace", None, {}, 404, "NotFound"),
+        ("GET", "/w/wine/workspace", None, {}, 404, "NotFound"),
         ("PUT", "/v1/workspace", None, {}, 405, "InvalidArgument"),
         ("GET", "/v1/runs/r/cancel", None, {}, 405, "InvalidArgument"),
         ("OPTIONS", "/v1/runs", None, {}, 405, "InvalidArgument"),
@@ -102,6 +107,8 @@ def test_an_unknown_error_tells_only_a_reference(server, caplog):
         ("POST", "/v1/projects", "{", JSON, 400, "InvalidArgument"),
         ("POST", "/v1/projects", "[]", JSON, 400, "InvalidArgument"),
         ("POST", "/v1/projects", "\xff", JSON, 400, "InvalidArgument"),
+        ("POST", "/v1/projects", '{"id": "i", "name": NaN}', JSON, 400, "InvalidArgument"),
+        ("POST", "/v1/projects", '{"id": "i", "id": "j", "name": "n"}', JSON, 400, "InvalidArgument"),
         ("POST", "/v1/projects", "[" * 100_000, JSON, 400, "InvalidArgument"),
         ("POST", "/v1/projects", None, {}, 400, "InvalidArgument"),
         ("POST", "/v1/projects", "{}", {}, 415, "InvalidArgument"),
@@ -143,39 +150,6 @@ def test_what_is_allowed_is_said(server):
     assert "takes DELETE, GET, not PUT" in answer["message"]
 
 
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {"Host": "evil.example"},
-        {"Host": "127.0.0.1.evil.example:80"},
-        {"Host": "192.168.1.1"},
-        {"Host": ""},
-        {"Origin": "https://evil.example"},
-        {"Origin": "null"},
-        {"Origin": "http://localhost:1"},
-        {"Sec_Fetch_Site": "cross-site"},
-        {"Sec_Fetch_Site": "same-site"},
-    ],
-)
-def test_other_sites_are_refused(server, service, headers):
-    """A name that was rebound to this machine, and a page of another site, learn and do nothing."""
-    before = len(service.asked)
-    status, _, answer = ask(server, "GET", "/v1/workspace", **headers)
-    assert (status, answer["code"]) == (403, "Denied")
-    assert len(service.asked) == before
-
-
-@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:9", "127.0.0.1:9", "127.1.2.3", "[::1]:9"])
-def test_this_machine_may_be_called_by_its_names(server, host):
-    assert ask(server, "GET", "/v1/workspace", Host=host)[0] == 200
-    assert ask(server, "GET", "/v1/workspace", Host=host, Origin=f"http://{host.lower()}")[0] == 200
-
-
-@pytest.mark.parametrize("site", ["none", "same-origin"])
-def test_a_person_and_a_page_of_the_service_may_ask(server, site):
-    assert ask(server, "GET", "/v1/workspace", Sec_Fetch_Site=site)[0] == 200
-
-
 def test_a_field_has_one_place(server, service):
     """A query beside a JSON body, and a body beside a query, say nothing: a form of another site can't either."""
     status, _, answer = ask(server, "POST", "/v1/projects?id=i&name=n")
@@ -187,7 +161,6 @@ def test_a_field_has_one_place(server, service):
 @pytest.mark.parametrize(
     ("verb", "path", "headers", "status"),
     [
-        ("PUT", f"/v1/blobs/{DIGEST}", {"Host": "evil.example"}, 403),
         ("PUT", "/v1/nothing", BYTES, 404),
         ("PUT", "/v1/runs/r", BYTES, 405),
         ("PUT", f"/v1/blobs/{DIGEST}", JSON, 415),
@@ -273,12 +246,6 @@ def test_a_service_that_can_not_answer_is_not_ready():
         assert ask(server, "GET", "/readyz")[::2] == (503, {"code": "Unavailable", "message": "the disk is full"})
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "", "::", "example.com", "192.168.1.1"])  # noqa: S104  # refused
-def test_only_loopback_is_served(host):
-    with pytest.raises(AmlError, match="has no authentication yet"):
-        serve(Answering(), host=host)
-
-
 def test_a_taken_port_is_said(server):
     port = int(server.url.rsplit(":", 1)[1])
     with pytest.raises(Unavailable, match=f"port {port} of 127.0.0.1 can't be had"):
@@ -294,4 +261,4 @@ def test_stopping_twice_is_no_error():
 
 def test_the_application_needs_no_start():
     """It can be put under any server of ASGI applications."""
-    assert make_app(Answering()).routes
+    assert make_app(SingleHost(Answering())).routes
