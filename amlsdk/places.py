@@ -11,10 +11,33 @@ import attrs
 from amlsdk import plugins
 from amlsdk.service import Backend, Spool
 
-__all__ = ["Place", "open_backend"]
+__all__ = ["Place", "Reach", "home", "open_backend"]
 
 
-def open_backend(location: str, *, create: bool = False, token: Any = None, session: Any = None) -> Backend:
+@attrs.frozen(kw_only=True)
+class Reach:
+    """How a service is reached.
+
+    Args:
+        timeout_s: How long to wait for a connection, and for each piece of a response.
+        deadline_s: How long a service that is not there is tried before `Unavailable`.
+        user_agent: Name and version of the program that asks, such as `sweeper/2.1`.
+    """
+
+    timeout_s: float = 30.0
+    deadline_s: float = 60.0
+    user_agent: str | None = None
+
+
+def home() -> Path:
+    """Return the folder where amlsdk keeps what belongs to the user of this machine: AMLSDK_HOME, else `~/.amlsdk`."""
+    chosen = os.environ.get("AMLSDK_HOME")
+    return Path(chosen).absolute() if chosen else Path.home() / ".amlsdk"
+
+
+def open_backend(
+    location: str, *, create: bool = False, token: Any = None, session: Any = None, reach: Reach | None = None
+) -> Backend:
     """Load the backend of a location's scheme and open it.
 
     Args:
@@ -22,6 +45,7 @@ def open_backend(location: str, *, create: bool = False, token: Any = None, sess
         create: Whether a missing folder is made.
         token: Of a service: a text or a callable.
         session: A `requests.Session` for a service.
+        reach: How a service is reached.
 
     Raises:
         AmlError: It can't be opened.
@@ -30,7 +54,8 @@ def open_backend(location: str, *, create: bool = False, token: Any = None, sess
     if not separator or scheme == "file":
         folder: Backend = plugins.load("amlsdk.backends", "file")(location, create=create)
         return folder
-    service: Backend = plugins.load("amlsdk.backends", scheme.lower())(location, token=token, session=session)
+    load = plugins.load("amlsdk.backends", scheme.lower())
+    service: Backend = load(location, token=token, session=session, **attrs.asdict(reach or Reach()))
     return service
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["is_locked", "sync", "take", "unlock"]
+__all__ = ["alone", "is_locked", "sync", "take", "unlock"]
 
 # What filesystems without locks answer. The journal is written all the same: its end line guards it then.
 _NO_LOCKS = {errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.ENOSYS}
@@ -79,3 +81,22 @@ else:
             fcntl.fcntl(fd, fcntl.F_FULLFSYNC)
         else:
             os.fsync(fd)
+
+
+@contextlib.contextmanager
+def alone(path: Path) -> Iterator[bool]:
+    """Hold the lock of a file, made where there is none; gives False at once where somebody else has it.
+
+    Raises:
+        OSError: The file can't be made.
+    """
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+    taken = False
+    try:
+        taken = take(fd)
+        yield taken
+    finally:
+        if taken:
+            # Closing is not enough: a child that another thread forked meanwhile has the file open too.
+            unlock(fd)
+        os.close(fd)

@@ -7,6 +7,7 @@ it, any number of times.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from amlsdk.errors import InvalidArgument, OperationFailed, Unavailable
 from amlsdk.journal.digests import PrefixDigest
 from amlsdk.journal.entries import read_line
 from amlsdk.journal.folder import JournalFile, is_locked, read_from
+from amlsdk.journal.pace import Pace
 from amlsdk.records.logged import JournalPosition
 
 __all__ = ["CHUNK_BYTES", "Append", "ShipResult", "ship"]
@@ -60,13 +62,14 @@ class ShipResult:
         return self.confirmed and self.ended and not self.locked and self.offset == self.size_bytes
 
 
-def ship(path: Path, append: Append, *, prefix: PrefixDigest | None = None) -> ShipResult:
+def ship(path: Path, append: Append, *, prefix: PrefixDigest | None = None, pace: Pace | None = None) -> ShipResult:
     """Send all whole lines that a journal has and the receiver has not. Waits for the receiver.
 
     Args:
         path: The journal.
         append: Called with run id, writer, offset, digest of all bytes before, and bytes; answers the position.
         prefix: Of the last result for this journal.
+        pace: How much is sent at once; it learns from what is sent. By default as much as may be.
 
     Raises:
         Conflict: The receiver holds a journal of this name that began otherwise.
@@ -79,7 +82,9 @@ def ship(path: Path, append: Append, *, prefix: PrefixDigest | None = None) -> S
         raise InvalidArgument(f"{path} is not a journal: their names are <run id>.<writer>.jsonl")
     # Asked before the end is looked for: a journal that nobody writes any more can't grow behind that look.
     locked = is_locked(path)
-    shipping = _Shipping(journal, append, prefix.copy() if prefix else PrefixDigest(), known=prefix is not None)
+    pace = pace or Pace(piece_bytes=CHUNK_BYTES)
+    known = prefix is not None
+    shipping = _Shipping(journal, append, prefix.copy() if prefix else PrefixDigest(), pace=pace, known=known)
     while shipping.step():
         pass
     size, ended = _end(path)
@@ -93,18 +98,26 @@ class _Shipping:
     journal: JournalFile
     append: Append
     prefix: PrefixDigest
+    pace: Pace
     known: bool
     confirmed: bool = False
     refusals: int = 0
 
     def step(self) -> bool:
         """Send some lines; False where there is nothing more to send."""
-        data = _whole_lines(self.journal.path, self.prefix.offset, CHUNK_BYTES if self.known else _FIRST_BYTES)
+        limit = self.pace.piece_bytes if self.known else _FIRST_BYTES
+        data = _whole_lines(self.journal.path, self.prefix.offset, limit)
         return bool(data) and self.send(data)
 
     def send(self, data: bytes) -> bool:
         at = self.prefix.offset
-        position = self.append(self.journal.run_id, self.journal.writer, at, self.prefix.hexdigest(), data)
+        begun_s = time.monotonic()
+        try:
+            position = self.append(self.journal.run_id, self.journal.writer, at, self.prefix.hexdigest(), data)
+        except Unavailable:
+            self.pace.failed()
+            raise
+        self.pace.passed(time.monotonic() - begun_s)
         self.known, self.confirmed = True, position.accepted
         if not position.accepted:
             return self._seek(position.offset)

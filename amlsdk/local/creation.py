@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 from amlsdk.errors import Conflict, InvalidArgument, NotFound
 from amlsdk.local.filesets import has_file
 from amlsdk.local.handling import Local, handles
-from amlsdk.local.leases import owner_text
+from amlsdk.local.leases import lease_end, owner_text
 from amlsdk.local.lookup import check_id, check_texts, find_fileset, find_run
 from amlsdk.local.numbers import number_of
 from amlsdk.operations.runs import CreateRun
@@ -51,7 +51,7 @@ def create_run(local: Local, principal: Principal, request: CreateRun) -> RunRec
     _check(local, request)
     try:
         with local.database.write() as connection:
-            return _insert(connection, principal, request)
+            return _insert(connection, principal, request, served=local.served)
     except exc.IntegrityError:
         with local.database.read() as connection:
             return _existing(connection, request)
@@ -79,12 +79,14 @@ def _check_job(local: Local, job: JobSpec, request: CreateRun) -> None:
         raise InvalidArgument(f"the snapshot {job.snapshot} has no script {job.script!r}; name a file of the folder")
 
 
-def _insert(connection: Connection, principal: Principal, request: CreateRun) -> RunRecord:
+def _insert(connection: Connection, principal: Principal, request: CreateRun, *, served: bool) -> RunRecord:
     counted = connection.execute(_COUNT, {"wanted": request.experiment_id}).first()
     if counted is None:
         raise NotFound(f"this workspace has no experiment {request.experiment_id[:80]!r}")
     _check_needs(connection, request)
     values = _values(request, principal, project_id=counted.id, number=counted.last_run_number)
+    # From afar nobody can tell that a process is gone: it has to give signs of life.
+    values["lease_until"] = lease_end() if served and request.owner else None
     key = connection.execute(_RUN, values).inserted_primary_key
     values["pk"] = key[0] if key else None
     state = {"number": 1, "status": values["status"], "at": values["created_at"], "reason": None}

@@ -13,14 +13,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from amlsdk.errors import NotFound
+from amlsdk.journal.abandoned import is_abandoned
 from amlsdk.journal.folder import JournalFile, is_locked, outstanding, read_from, remove
 from amlsdk.journal.text import MAX_LINE
-from amlsdk.local.abandoned import is_abandoned, is_copy
 from amlsdk.local.appending import append
+from amlsdk.local.durable import wait_for_disk
 from amlsdk.local.finding import known_run
 from amlsdk.local.handling import Local
-from amlsdk.local.positions import position_of
-from amlsdk.records.workspaces import CATALOGUE
+from amlsdk.local.positions import is_copy, position_of
 
 __all__ = ["ingest_all", "ingest_run"]
 
@@ -53,7 +53,7 @@ def _ingest(local: Local, files: list[JournalFile]) -> None:
     with _alone(local.folder / "ingest.lock"):
         done = [file for file in files if _take_in(local, file)]
         if done:
-            _wait_for_disk(local)
+            wait_for_disk(local)
         for file in done:
             remove(file.path)
 
@@ -139,11 +139,3 @@ def _set_aside(file: JournalFile, suffix: str, reason: str) -> None:
         aside = file.path.with_name(f"{file.path.name}.{suffix}")
         file.path.replace(aside)
         _LOG.warning("the journal %s was set aside: %s", aside, reason)
-
-
-def _wait_for_disk(local: Local) -> None:
-    if local.database.dialect != "sqlite":
-        return
-    # The catalogue doesn't wait for its own log (synchronous=NORMAL), but the journals are the only other copy.
-    with contextlib.suppress(FileNotFoundError), (local.folder / f"{CATALOGUE}-wal").open("rb") as log:
-        os.fsync(log.fileno())

@@ -6,6 +6,7 @@ import re
 
 from amlsdk.errors import InvalidArgument
 from amlsdk.local.appending import append
+from amlsdk.local.durable import wait_for_disk
 from amlsdk.local.handling import Local, handles
 from amlsdk.operations import operation_of
 from amlsdk.operations.checks import check_size
@@ -16,6 +17,7 @@ from amlsdk.service import Principal
 __all__ = ["append_journal"]
 
 _WRITER = re.compile(r"[0-9a-f]{16}")
+_END, _END_LINE_BYTES = b'"k":"end"', 128
 
 
 @handles(AppendJournal)
@@ -23,14 +25,18 @@ def append_journal(local: Local, _: Principal, request: AppendJournal) -> Journa
     """Apply whole lines, or say which offset is wanted."""
     if not _WRITER.fullmatch(request.writer):
         raise InvalidArgument(f"{request.writer!r:.80} is no writer of a journal: 16 of the digits 0-9 a-f")
-    return append(
-        local,
-        request.run_id,
-        writer=request.writer,
-        offset=request.offset,
-        data=_bounded(request),
-        digest=request.digest,
+    data = _bounded(request)
+    position = append(
+        local, request.run_id, writer=request.writer, offset=request.offset, data=data, digest=request.digest
     )
+    if position.accepted and _may_be_last(data):
+        # Whoever sent it removes the journal now.
+        wait_for_disk(local)
+    return position
+
+
+def _may_be_last(data: bytes) -> bool:
+    return not data.endswith(b"\n") or _END in data[-_END_LINE_BYTES:]
 
 
 def _bounded(request: AppendJournal) -> bytes:

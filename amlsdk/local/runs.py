@@ -9,7 +9,7 @@ from sqlalchemy import delete
 from amlsdk.errors import Conflict, InvalidArgument
 from amlsdk.local.handling import Local, handles
 from amlsdk.local.ingest import ingest_all, ingest_run
-from amlsdk.local.leases import owner_text, shown
+from amlsdk.local.leases import lease_end, owner_text, shown
 from amlsdk.local.lookup import find_run
 from amlsdk.local.removal import refuse_if_needed, remove_runs
 from amlsdk.local.settling import settle, settle_rows
@@ -58,8 +58,8 @@ def resume_run(local: Local, _: Principal, request: ResumeRun) -> RunRecord:
         row = find_run(connection, request.run_id)
         if row.status in ENDED or row.owner != owner_text(request.owner):
             _refuse_resume(local, row)
-            changes = {"owner": owner_text(request.owner), "claimed_status": None, "claimed_error": None}
-            changes |= {"ended_at": None, "error": None, "lease_until": None}
+            changes: dict[str, Any] = dict.fromkeys(("claimed_status", "claimed_error", "ended_at", "error"))
+            changes |= {"owner": owner_text(request.owner), "lease_until": lease_end() if local.served else None}
             enter(connection, row, RunStatus.RUNNING, at=now_us(), reason="resumed", **changes)
         return records_of(connection, [find_run(connection, request.run_id)], states=True)[0]
 
@@ -92,5 +92,11 @@ def _refuse_resume(local: Local, row: Any) -> None:
     if row.kind != "interactive":
         raise InvalidArgument(f"run {row.id} was submitted and can't be resumed; resubmit it")
     owner = owner_of(row.owner)
-    if row.status not in ENDED and owner is not None and local.is_gone(owner) is not True:
+    if row.status in ENDED or owner is None:
+        return
+    gone = local.is_gone(owner)
+    if gone is None and row.status == RunStatus.NOT_RESPONDING:
+        # Nobody can tell from here; it has given no sign of life for so long that another may go on.
+        return
+    if gone is not True:
         raise Conflict(f"run {row.id} is active and belongs to {shown(row.owner)}; end it there first")

@@ -1,59 +1,16 @@
-"""URLs of services."""
+"""Where this machine keeps what is meant for a service."""
 
 from __future__ import annotations
 
 import hashlib
-import ipaddress
-import os
-from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
-from amlsdk.errors import InvalidArgument
+from amlsdk.places import home
 from amlsdk.service import Spool
 
-__all__ = ["is_loopback", "normal", "origin", "spool_of"]
-
-_PORTS = {"http": 80, "https": 443}
-
-
-def normal(location: str) -> str:
-    """Return the one form of a service's URL, without a slash at its end.
-
-    Raises:
-        InvalidArgument: It is no URL of a service; a token in it would end in logs and is refused.
-    """
-    try:
-        parts = urlsplit(location)
-        host, port = parts.hostname, parts.port
-    except ValueError as error:
-        raise InvalidArgument(f"a service's URL is expected, such as https://aml.example.com: {error}") from error
-    if parts.username is not None or parts.password is not None:
-        raise InvalidArgument(f"the URL of the service at {host} has a user or password in it; give a token instead")
-    if parts.scheme not in _PORTS or not host or parts.query or parts.fragment:
-        raise InvalidArgument(f"{location!r} is no URL of a service, such as https://aml.example.com")
-    name = f"[{host}]" if ":" in host else host
-    place = name if port in (None, _PORTS[parts.scheme]) else f"{name}:{port}"
-    return urlunsplit((parts.scheme, place, parts.path.rstrip("/"), "", ""))
-
-
-def origin(url: str) -> tuple[str, str | None, int | None]:
-    """Return scheme, host and port of a URL: what a token is for."""
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname, parts.port or _PORTS.get(parts.scheme)
-
-
-def is_loopback(url: str) -> bool:
-    """Say whether a URL is of this machine itself."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+__all__ = ["spool_of"]
 
 
 def spool_of(location: str) -> Spool:
     """Return where this machine keeps what runs of a service write until the service has it."""
-    home = os.environ.get("AMLSDK_HOME")
-    root = Path(home).absolute() if home else Path.home() / ".amlsdk"
-    folder = root / "spool" / hashlib.sha256(location.encode()).hexdigest()[:32]
+    folder = home() / "spool" / hashlib.sha256(location.encode()).hexdigest()[:32]
     return Spool(journals=folder / "journals", runs=folder / "runs", shipped=True)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import os
+import platform
 import socket
 from collections.abc import Mapping
+from importlib import metadata
 from typing import Any
 from urllib.parse import urljoin
 
@@ -13,10 +16,10 @@ from requests.adapters import HTTPAdapter
 
 from amlsdk.errors import InvalidArgument, Unavailable
 from amlsdk.records.streams import ByteStream
-from amlsdk.remote.addresses import is_loopback, origin
 from amlsdk.remote.retrying import Again
 from amlsdk.remote.tokens import Bearer, NoToken
 from amlsdk.remote.uploads import Upload, body_of
+from amlsdk.urls import is_loopback, origin
 from amlsdk.wire import WireRequest
 
 __all__ = ["Connection", "reason_of"]
@@ -37,12 +40,20 @@ class Connection:
         bearer: Its token, or None.
         session: Used instead of one's own, and then not closed.
         timeout_s: How long to wait for a connection, and for each piece of a response.
+        user_agent: Name and version of the program that asks.
     """
 
     def __init__(
-        self, location: str, *, bearer: Bearer | None, session: requests.Session | None, timeout_s: float
+        self,
+        location: str,
+        *,
+        bearer: Bearer | None,
+        session: requests.Session | None,
+        timeout_s: float,
+        user_agent: str | None = None,
     ) -> None:
         self._location, self._bearer, self._timeout_s = location, bearer, timeout_s
+        self._user_agent = _user_agent(user_agent, session)
         self._given = session
         self._session, self._process = session or _new_session(), os.getpid()
 
@@ -70,6 +81,10 @@ class Connection:
             self._see_that_it_follows(verb, response.status_code, url)
         raise Unavailable(f"{self._location} redirects more than {_MOST_REDIRECTS} times, last to {_shown(url)}")
 
+    def has_newer_token(self, refused: requests.Response) -> bool:
+        """Say whether there is another token by now than the one that a refused request showed."""
+        return self._bearer is not None and self._bearer.is_other_than(refused.request.headers.get("Authorization"))
+
     def close(self) -> None:
         """Close sockets, where the session is one's own."""
         if self._given is None:
@@ -94,17 +109,21 @@ class Connection:
     ) -> requests.Response:
         sent = body_of(body)
         kind = "application/octet-stream" if isinstance(body, ByteStream) else "application/json"
+        about = {"User-Agent": self._user_agent, **({} if body is None else {"Content-Type": kind})}
+        session = self._live()
         try:
-            return self._live().request(
+            return session.request(
                 verb,
                 url,
                 params=query,
                 data=sent,
-                headers={**headers, **({} if body is None else {"Content-Type": kind})},
+                headers={**headers, **about},
                 auth=self._auth(url),
                 timeout=(self._timeout_s, self._timeout_s + wait_s),
                 allow_redirects=False,
                 proxies=_NO_PROXIES if is_loopback(url) else None,
+                # Said here too, as requests lets REQUESTS_CA_BUNDLE outdo what a session trusts.
+                verify=None if session.verify is True else session.verify,
                 stream=True,
             )
         except requests.RequestException as error:
@@ -134,6 +153,22 @@ class Connection:
                 self._given.close()
             self._process = os.getpid()
         return self._session
+
+
+def _user_agent(program: str | None, session: requests.Session | None) -> str:
+    of_session = "" if session is None else str(session.headers.get("User-Agent", ""))
+    # What requests calls itself says nothing of who asks.
+    first = program or ("" if of_session.startswith("python-requests/") else of_session)
+    return f"{first} {_own_user_agent()}".strip()
+
+
+@functools.cache
+def _own_user_agent() -> str:
+    try:
+        version = metadata.version("amlsdk")
+    except metadata.PackageNotFoundError:  # a copy of the code that was not installed
+        version = "unknown"
+    return f"amlsdk/{version} (python {platform.python_version()}; {platform.system()})"
 
 
 def _new_session() -> requests.Session:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast
 import orjson
 import requests
 
-from amlsdk.errors import BY_CODE, Unavailable
+from amlsdk.errors import BY_CODE, NotSignedIn, Unavailable
 from amlsdk.operations import Operation, Request, operation_of
 from amlsdk.operations.checks import check, check_size
 from amlsdk.records.streams import ByteStream
@@ -103,6 +103,10 @@ class HttpService:
         # Bytes as they are: a compressed stream would have no known length.
         headers = {**headers, **({"Accept-Encoding": "identity"} if call.operation.reply is ByteStream else {})}
         response = self._connection.exchange(call.wired, wait_s=call.wait_s, headers=headers)
+        if response.status_code == NotSignedIn.status and self._connection.has_newer_token(response):
+            # The old one expired or was replaced a moment ago. Once: a second refusal is meant.
+            response.close()
+            response = self._connection.exchange(call.wired, wait_s=call.wait_s, headers=headers)
         if response.status_code in (_OK, _CHECKED):
             return response
         raise _fault(response)

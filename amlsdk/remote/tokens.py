@@ -27,12 +27,19 @@ class Bearer(AuthBase):
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Add the header."""
+        request.headers["Authorization"] = self._header()
+        return request
+
+    def is_other_than(self, shown: str | None) -> bool:
+        """Say whether a function that gives the token gives another one by now than a header showed."""
+        return not isinstance(self.source, str) and shown is not None and self._header() != shown
+
+    def _header(self) -> str:
         token = self.source if isinstance(self.source, str) else self.source()
         # Checked here, because requests and http.client show a header they refuse.
         if not isinstance(token, str) or not token or not token.isascii() or not token.isprintable() or " " in token:
             raise InvalidArgument("the token is not a text of printable ASCII characters without spaces")
-        request.headers["Authorization"] = f"Bearer {token}"
-        return request
+        return f"Bearer {token}"
 
     def __reduce__(self) -> tuple[type[NoToken], tuple[()]]:
         return (NoToken, ())

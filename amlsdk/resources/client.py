@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import weakref
 from collections.abc import Callable
@@ -12,13 +13,16 @@ import attrs
 
 from amlsdk.errors import Unavailable
 from amlsdk.journal.syncer import SYNCER, on_fork
+from amlsdk.logins import token_for
 from amlsdk.operations import Request
-from amlsdk.places import Place, open_backend
+from amlsdk.places import Place, Reach, open_backend
 from amlsdk.resources.background import background
 from amlsdk.resources.config import Config
 
 if TYPE_CHECKING:
+    from amlsdk.journal.forwarding import Forwarder
     from amlsdk.resources.run_log import RunLog
+    from amlsdk.resources.shipping import Shipper
     from amlsdk.service import Backend, Service, Spool
     from amlsdk.storage.blobs.folder import FolderBlobStore
     from amlsdk.storage.blobs.through_service import ServiceBlobs
@@ -27,6 +31,8 @@ __all__ = ["Address", "Client"]
 
 R = TypeVar("R")
 _PATIENCE_S = 30.0
+# What sends beside the caller's code tries again by itself, and must not hang for long on what is lost.
+_CARRIER_TIMEOUT_S = 10.0
 Token = str | Callable[[], str]
 
 
@@ -46,9 +52,9 @@ class Address:
     create: bool = False
     session: Any = attrs.field(default=None, repr=False)
 
-    def open(self) -> Backend:
+    def open(self, reach: Reach | None = None) -> Backend:
         """Load the backend of this place's scheme and open it."""
-        return open_backend(self.location, create=self.create, token=self.token, session=self.session)
+        return open_backend(self.location, create=self.create, token=self.token, session=self.session, reach=reach)
 
 
 class Closable(Protocol):
@@ -66,15 +72,21 @@ class Client:
         self._spool = spool
         self._backend: Backend | None = None
         self._service: Service | None = None
+        self._carrier: Backend | None = None
         self._logs: dict[str, RunLog] = {}
         self._sockets: weakref.WeakSet[Closable] = weakref.WeakSet()
-        self._lock = threading.RLock()
         self._closed = False
+        self._begin_anew()
         on_fork(self)
 
-    def after_fork(self) -> None:
-        """Go on in a forked child, where a thread that holds the lock does not exist."""
+    def _begin_anew(self) -> None:
         self._lock = threading.RLock()
+        self._shipper: Shipper | None = None
+        self._forwarder: Forwarder | None = None
+
+    def after_fork(self) -> None:
+        """Go on in a forked child, where a thread that holds the lock, or sends, does not exist."""
+        self._begin_anew()
 
     def send(self, request: Request[R]) -> R:
         """Carry out one operation."""
@@ -92,7 +104,7 @@ class Client:
             if self._closed:
                 raise Unavailable(f"the connection to {self.address.location} is closed; connect again")
             if self._backend is None:
-                self._backend = self.address.open()
+                self._backend = self.address.open(self.config.reach)
             return self._backend
 
     @property
@@ -103,15 +115,54 @@ class Client:
         return self._service
 
     @property
+    def carrier(self) -> Service:
+        """The service for what is sent beside the caller's code: it is tried once, and not for long."""
+        with self._lock:
+            if self._closed:
+                raise Unavailable(f"the connection to {self.address.location} is closed; connect again")
+            if self._carrier is None:
+                timeout_s = min(self.config.timeout_s, _CARRIER_TIMEOUT_S)
+                self._carrier = self.address.open(attrs.evolve(self.config.reach, timeout_s=timeout_s, deadline_s=0.0))
+            return self._carrier.open()
+
+    @property
+    def shipper(self) -> Shipper:
+        """What sends the journals of this process to the service."""
+        from amlsdk.resources.shipping import Shipper
+
+        with self._lock:
+            if self._shipper is None:
+                self._shipper = Shipper(self)
+            return self._shipper
+
+    @property
+    def forwarder(self) -> Forwarder:
+        """What knows how far the journals of this machine are."""
+        from amlsdk.journal.forwarding import Forwarder
+
+        with self._lock:
+            if self._forwarder is None:
+                self._forwarder = Forwarder(self.spool)
+            return self._forwarder
+
+    @property
     def spool(self) -> Spool:
         """Where this client's runs write."""
         return self._spool or self.backend.spool
 
     @property
+    def token(self) -> str | None:
+        """What opens the service now; None for a folder."""
+        token: Token | None = self.address.token
+        if token is None and self.spool.shipped:
+            # As for a connection that was made anew from a pickled one.
+            token = token_for(self.location)
+        return token() if callable(token) else token
+
+    @property
     def place(self) -> Place:
         """Where all this is, for another process on this machine."""
-        token = self.address.token
-        return Place(location=self.location, spool=self.spool, credential=token() if callable(token) else token)
+        return Place(location=self.location, spool=self.spool, credential=self.token)
 
     @property
     def blobs(self) -> FolderBlobStore | ServiceBlobs:
@@ -141,6 +192,23 @@ class Client:
         with self._lock:
             self._logs.pop(run_id, None)
 
+    def waiting_logs(self) -> list[RunLog]:
+        """Return the logs that may have something for the service."""
+        with self._lock:
+            return [log for log in self._logs.values() if log.is_waiting]
+
+    def own_journals(self) -> set[Path]:
+        """Return the journals that this process sends itself."""
+        return {path for log in self.waiting_logs() for path in log.journals}
+
+    def look_for_left(self) -> None:
+        """Let be sent, beside the caller's code, what earlier processes could not send; costs one look at a folder."""
+        if not (self.spool.shipped and self.spool.journals.is_dir()):
+            return
+        with os.scandir(self.spool.journals) as entries:
+            if any(entries):
+                self.shipper.begin()
+
     def deliver(self, run_id: str | None = None) -> None:
         """Send what this process logged (of one run, or of all) where a service must be told; a folder reads itself."""
         with self._lock:
@@ -162,13 +230,17 @@ class Client:
         # Logs may still need the service for what is left of them.
         for log in logs:
             log.close()
+        shipper = self._shipper
+        if shipper is not None:
+            shipper.stop()
         background().rest(_PATIENCE_S)
         SYNCER.rest()
         with self._lock:
-            backend, self._closed = self._backend, True
-            self._logs, self._backend, self._service = {}, None, None
-        if backend is not None:
-            backend.close()
+            opened, self._closed = (self._backend, self._carrier), True
+            self._logs, self._backend, self._service, self._carrier = {}, None, None, None
+        for backend in opened:
+            if backend is not None:
+                backend.close()
 
     def __reduce__(self) -> tuple[Any, ...]:
         address = Address(location=self.location)

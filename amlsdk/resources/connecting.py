@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from amlsdk import plugins
 from amlsdk.errors import InvalidArgument
+from amlsdk.logins import token_for
 from amlsdk.resources.arguments import check_flag, local_path, named, shown
 from amlsdk.resources.client import Address, Client
 from amlsdk.resources.config import Config
@@ -36,11 +37,13 @@ def connect(  # the few settings a connection has
     Args:
         location: A folder, or a URL like `https://aml.example.com`. None looks at AMLSDK_WORKSPACE, then for the
             nearest `aml_config/workspace.json` upwards from the current folder, then takes `~/.amlsdk`.
-        token: For a service; a text, or a function that returns one. Default: AMLSDK_TOKEN.
+        token: For a service; a text, or a function that returns one, which is asked again when the last one opens
+            nothing any more. Default: AMLSDK_TOKEN, then what `aml login` kept.
         workspace: Name or id of the workspace, where the caller is a member of several of a service.
         create: Whether a folder that is no workspace yet becomes one; this is logged at INFO level.
-        config: Settings of this connection.
-        session: A `requests.Session` to use for a service (proxies, certificates).
+        config: Settings of this connection: patience with a service, what runs note of themselves.
+        session: A `requests.Session` to use for a service, with proxies and certificates of its own. Else the
+            environment says which (HTTPS_PROXY, NO_PROXY, REQUESTS_CA_BUNDLE).
 
     Returns:
         The workspace; also a context manager that closes it.
@@ -48,6 +51,7 @@ def connect(  # the few settings a connection has
     Raises:
         NotFound: There is no such workspace, and `create` is False.
         InvalidArgument: The folder holds something else, or is on a network filesystem; or an argument is none.
+        NotSignedIn: The service asks for a token, or this one opens nothing.
         Unavailable: The service or the folder can't be reached.
 
     Example:
@@ -64,10 +68,11 @@ def connect(  # the few settings a connection has
         place = f"{place.rstrip('/')}/w/{quote(named(workspace, what='connect(workspace=...)'), safe='')}"
     if token is not None and not is_url:
         raise InvalidArgument(f"connect(token=...) is for a service; the folder {place} asks for none")
-    if is_url and token is None:
-        token = os.environ.get("AMLSDK_TOKEN")
-    client = Client(Address(location=place, token=token, create=create, session=session), config or Config())
-    return Workspace.of(client)
+    found = token_for(place) if is_url and token is None else token
+    client = Client(Address(location=place, token=found, create=create, session=session), config or Config())
+    opened = Workspace.of(client)
+    client.look_for_left()
+    return opened
 
 
 def _checked(location: str | os.PathLike[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import threading
@@ -9,12 +10,14 @@ import traceback
 from collections.abc import Mapping
 from pathlib import Path
 
-from amlsdk.errors import Conflict
+from amlsdk.errors import AmlError, Conflict, Unavailable
 from amlsdk.machine.system_metrics import SystemMetrics
+from amlsdk.operations import Request
 from amlsdk.operations.runs import CreateRun, ResumeRun
 from amlsdk.processes import this_process
 from amlsdk.records.ids import new_id
 from amlsdk.records.names import check_name
+from amlsdk.records.runs import RunRecord
 from amlsdk.resources import current
 from amlsdk.resources.background import Task, background
 from amlsdk.resources.capture.context import ContextCapture
@@ -24,6 +27,7 @@ from amlsdk.resources.run import Run
 
 __all__ = ["Interactive", "error_text", "resume_run", "start_run"]
 
+_LOGGER = logging.getLogger("amlsdk")
 _ERROR_BYTES = 4096
 
 
@@ -46,18 +50,31 @@ def start_run(
         tags=dict(tags or {}),
         owner=this_process(),
     )
-    return _begin(Run(client, client.send(request)))
+    return _begin(Run(client, _send(client, request.id, request)))
 
 
 def resume_run(client: Client, run_id: str, *, tags: Mapping[str, str] | None = None) -> Run:
     """Go on with a run that has no living owner."""
     if any(run.id == run_id for run in current.active_runs(client)):
         raise Conflict(f"run {run_id} is still going on in this process; end it before it is resumed")
-    record = client.send(ResumeRun(run_id=run_id, owner=this_process()))
+    record = _send(client, run_id, ResumeRun(run_id=run_id, owner=this_process()))
     client.log_of(run_id).count_on({name: summary.last_step for name, summary in record.metrics.items()})
     run = _begin(Run(client, record))
     run.set_tags(tags or {})
     return run
+
+
+def _send(client: Client, run_id: str, request: Request[RunRecord]) -> RunRecord:
+    """Ask for a run of this process; whatever happens to the two of them, the service is told of it later."""
+    log = client.log_of(run_id)
+    log.begin()
+    try:
+        record = client.send(request)
+    except BaseException as error:
+        log.not_begun(perhaps=isinstance(error, Unavailable) or not isinstance(error, AmlError))
+        raise
+    log.alive()
+    return record
 
 
 def _begin(run: Run) -> Run:
@@ -113,18 +130,20 @@ class Interactive:
     def end(self, status: str, error: str | None) -> None:
         """End the run, once; in a forked child this only flushes what the child logged."""
         if os.getpid() != self._pid:
-            self._run.flush()
+            self._log.save()
+            self._log.try_to_deliver()
             return
         with self._lock:
             first, self._ended = not self._ended, True
         if first:
             self._claim(status, error)
         # Raises where the disk refuses, so that the end may be asked for again.
-        self._log.flush()
+        self._log.save()
         with self._lock:
             first, self._flushed = not self._flushed, True
         if first:
             self._let_go()
+        self._log.try_to_deliver()
         # What is known of the run was read before its end.
         self._run._known = None  # noqa: SLF001
 
@@ -140,8 +159,17 @@ class Interactive:
         current.leave(self._run)
         self._stop_sampling()
         if _in_notebook():
-            self._keep_source()  # all cells that were executed, which at the beginning nobody knew
+            self._keep_cells()
         self._log.writer.status(status, error=error)
+        self._log.over()
+
+    def _keep_cells(self) -> None:
+        """Keep all cells that were executed, which at the beginning nobody knew."""
+        try:
+            self._keep_source()
+        except AmlError as error:
+            # The end of a run does not wait for a service that is away.
+            _LOGGER.warning("run %s: its cells were not kept: %s", self._run.id, error)
 
     def _stop_sampling(self) -> None:
         if self._sampling is not None:
