@@ -50,6 +50,28 @@ BESIDE = (
     Beside("import in a new process", 20, ("bench_import", "import_s"), ("mlflow_import", "import_s"), "s"),
     Beside("start and end a run", 10, ("bench_tracking", "start_end_ms"), ("mlflow_tracking", "start_end_ms"), "ms"),
     Beside(
+        "the same through a service on loopback, beside MLflow's server with one worker",
+        10,
+        ("bench_serving_http", "start_end_ms"),
+        ("mlflow_serving_http", "start_end_ms"),
+        "ms",
+    ),
+    Beside(
+        "a small round trip to it, through the client",
+        1,
+        ("bench_serving_http", "round_trip_ms"),
+        ("mlflow_serving_http", "round_trip_ms"),
+        "ms",
+    ),
+    Beside(
+        "start of the service, until it is ready",
+        1,
+        ("bench_serving_http", "start_s"),
+        ("mlflow_serving_http", "start_s"),
+        "s",
+    ),
+    Beside("its memory, idle", 1, ("bench_serving_http", "idle_mb"), ("mlflow_serving_http", "idle_mb"), "MB"),
+    Beside(
         "search 10 000 runs by metric, ordered, 1 000 rows with all metrics and params",
         20,
         ("bench_search", "runs_10000_ms", "metric_filter_ordered_1000"),
@@ -98,6 +120,12 @@ BESIDE = (
     Beside("its size as it is stored and sent", 1, ("bench_image", "stored_mb"), ("mlflow_image", "stored_mb"), "MB"),
 )
 ALONE = (
+    Alone(
+        "a small round trip to a service on loopback, without amlsdk on the client's side",
+        "under 3 ms",
+        ("bench_serving_http", "plain_round_trip_ms"),
+        "ms",
+    ),
     Alone("one `run.log`, median", "under 6 us", ("bench_tracking", "log_call_us"), "us"),
     Alone(
         "third-party modules loaded by `import amlsdk`", "none but attrs", ("bench_import", "third_party_modules"), ""

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 import amlsdk
 from amlsdk.errors import AmlError, NotFound
+
+if TYPE_CHECKING:
+    from amlsdk.resources.client import Client
 
 __all__ = ["Connection", "add_commands", "aml", "main"]
 
@@ -20,8 +23,9 @@ class Connection:
     """The workspace that a command is for, opened when the command needs it."""
 
     def __init__(self, location: str | None) -> None:
-        self._location = location
+        self.location = location
         self._workspace: amlsdk.Workspace | None = None
+        self._client: Client | None = None
 
     def open(self, *, create: bool = False) -> amlsdk.Workspace:
         """Return the workspace; only commands that make something make a missing one.
@@ -31,15 +35,35 @@ class Connection:
         """
         if self._workspace is None:
             try:
-                self._workspace = amlsdk.connect(self._location, create=create)
+                self._workspace = amlsdk.connect(self.location, create=create)
             except NotFound as error:
                 raise NotFound(self._missing()) from error
         return self._workspace
 
+    def open_service(self) -> amlsdk.Subscription:
+        """Return the subscription of the service, also where no workspace of it is meant."""
+        return amlsdk.Subscription.of(self.open_client())
+
+    def open_client(self, location: str | None = None) -> Client:
+        """Return a connection to a service or a folder that is there, whichever workspace is meant.
+
+        Args:
+            location: By default that of the command.
+        """
+        if self._client is None:
+            from amlsdk.logins import token_for
+            from amlsdk.resources.client import Address, Client
+            from amlsdk.resources.config import Config
+            from amlsdk.resources.connecting import find_location
+
+            place = location or self.location or find_location()
+            self._client = Client(Address(location=place, token=token_for(place)), Config())
+        return self._client
+
     def _missing(self) -> str:
         from amlsdk.resources.connecting import find_location
 
-        place = self._location or find_location()
+        place = self.location or find_location()
         return (
             f"there is no workspace in {place!r}: -w FOLDER|URL or AMLSDK_WORKSPACE names one, "
             "`aml submit` and `aml project create` make one"
@@ -47,8 +71,9 @@ class Connection:
 
     def close(self) -> None:
         """Close what was opened."""
-        if self._workspace is not None:
-            self._workspace.close()
+        for opened in (self._workspace, self._client):
+            if opened is not None:
+                opened.close()
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -73,21 +98,29 @@ def aml(context: click.Context, workspace: str | None, verbose: bool) -> None:
 
 def add_commands() -> None:
     """Give `aml` its commands; each file of them is imported only now."""
+    from amlsdk.cli.agent import agent
     from amlsdk.cli.deploy import deploy
     from amlsdk.cli.deployments import deployment
     from amlsdk.cli.experiments import experiment
     from amlsdk.cli.images import image
+    from amlsdk.cli.login import login, logout, whoami
     from amlsdk.cli.manifests import manifest
+    from amlsdk.cli.members import member, token
     from amlsdk.cli.models import model
     from amlsdk.cli.projects import project
     from amlsdk.cli.runs import run
+    from amlsdk.cli.secrets import secret
+    from amlsdk.cli.serve import serve
     from amlsdk.cli.submit import submit
+    from amlsdk.cli.sync import sync
+    from amlsdk.cli.teams import team, workspace
     from amlsdk.cli.trace import trace
     from amlsdk.cli.workspace import collect_garbage, info
 
-    tracking = (submit, run, experiment, project, model)
+    tracking = (submit, run, experiment, project, model, sync)
+    sharing = (login, logout, whoami, team, workspace, member, token, secret, agent)
     serving = (manifest, image, deploy, deployment, trace)
-    for command in (*tracking, *serving, info, collect_garbage):
+    for command in (*tracking, *serving, *sharing, info, collect_garbage, serve):
         aml.add_command(command)
 
 

@@ -6,7 +6,7 @@ import click
 
 import amlsdk
 from amlsdk.cli.app import Connection
-from amlsdk.cli.options import pairs
+from amlsdk.cli.options import pairs, secrets_option
 from amlsdk.cli.output import json_option, show_json
 from amlsdk.cli.samples import read_data, sample_option
 
@@ -27,6 +27,8 @@ __all__ = ["deploy"]
 @click.option(
     "--env", "environment", multiple=True, callback=pairs, metavar="NAME=VALUE", help="A variable; again for more."
 )
+@secrets_option
+@click.option("--agent", metavar="NAME", help="Serve on the machine of this agent. Default: this machine.")
 @json_option
 @click.pass_obj
 def deploy(
@@ -42,6 +44,8 @@ def deploy(
     target: str,
     replicas: int,
     environment: dict[str, str],
+    secrets: dict[str, str] | list[str],
+    agent: str | None,
     as_json: bool,
 ) -> None:
     """Let a model or an image serve as NAME."""
@@ -50,7 +54,14 @@ def deploy(
         if model_name or alias or scoring or sample or trusted:
             raise click.UsageError("an image has its model, script and sample; give --image or those, not both")
         image = workspace.images.get(image_name, version)
-        made = image.deploy(name, target=target, replicas=replicas, environment_variables=environment)
+        made = image.deploy(
+            name,
+            target=target,
+            replicas=replicas,
+            environment_variables=environment,
+            secrets=secrets,
+            agent=agent,
+        )
     else:
         model = workspace.models.get(model_name or name, version, alias=alias)
         made = model.deploy(
@@ -61,6 +72,8 @@ def deploy(
             trusted=trusted,
             replicas=replicas,
             environment_variables=environment,
+            secrets=secrets,
+            agent=agent,
         )
     _show(made, as_json=as_json)
 

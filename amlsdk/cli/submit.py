@@ -8,7 +8,7 @@ import click
 
 from amlsdk.cli.app import Connection
 from amlsdk.cli.following import run_to_end
-from amlsdk.cli.options import pairs
+from amlsdk.cli.options import pairs, secrets_option
 from amlsdk.cli.output import json_option
 
 __all__ = ["submit"]
@@ -25,7 +25,7 @@ __all__ = ["submit"]
     show_default=True,
     help="What is snapshotted.",
 )
-@click.option("-t", "--target", default="local", show_default=True, help="Where it executes.")
+@click.option("-t", "--target", default="local", show_default=True, help="Where it executes; also an agent.")
 @click.option("--name", help="Name of the run.")
 @click.option("--tag", "tags", multiple=True, callback=pairs, metavar="NAME=VALUE", help="A tag; again for more.")
 @click.option(
@@ -36,6 +36,7 @@ __all__ = ["submit"]
     metavar="NAME=VALUE",
     help="An environment variable of the script; again for more.",
 )
+@secrets_option
 @click.option(
     "--input",
     "inputs",
@@ -65,6 +66,7 @@ def submit(
     name: str | None,
     tags: dict[str, str],
     variables: dict[str, str],
+    secrets: dict[str, str] | list[str],
     inputs: dict[str, str],
     timeout_s: float | None,
     detach: bool,
@@ -87,6 +89,7 @@ def submit(
             arguments=arguments,
             target=target,
             environment_variables=variables,
+            secrets=secrets,
             inputs=dict(inputs),
             timeout_s=timeout_s,
             name=name,

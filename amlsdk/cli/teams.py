@@ -20,7 +20,7 @@ def team() -> None:
 @click.pass_obj
 def list_teams(connection: Connection, as_json: bool) -> None:
     """List the teams that you are a member of."""
-    records = [each.record for each in connection.open().subscription.teams]
+    records = [each.record for each in connection.open_service().teams]
     if as_json:
         show_json(records)
         return
@@ -36,7 +36,7 @@ def list_teams(connection: Connection, as_json: bool) -> None:
 @click.pass_obj
 def create_team(connection: Connection, name: str, resource_group: str, description: str, as_json: bool) -> None:
     """Create a team, owned by you."""
-    teams = connection.open().subscription.teams
+    teams = connection.open_service().teams
     made = teams.create(name, resource_group=resource_group, description=description)
     show_json(made.record) if as_json else click.echo(f"team {made.name} {made.id}")
 
@@ -47,7 +47,7 @@ def create_team(connection: Connection, name: str, resource_group: str, descript
 @click.pass_obj
 def show_team(connection: Connection, name: str, as_json: bool) -> None:
     """Show one team: its members and workspaces."""
-    found = connection.open().subscription.teams.get(name)
+    found = connection.open_service().teams.get(name)
     members = [each.record for each in found.members]
     workspaces = [each.record for each in found.workspaces]
     if as_json:
@@ -67,7 +67,7 @@ def show_team(connection: Connection, name: str, as_json: bool) -> None:
 @click.pass_obj
 def delete_team(connection: Connection, name: str, as_json: bool) -> None:
     """Delete a team that has no workspaces."""
-    found = connection.open().subscription.teams.get(name)
+    found = connection.open_service().teams.get(name)
     found.delete()
     show_json({"deleted": found.id}) if as_json else click.echo(f"deleted {name}")
 

@@ -1,4 +1,4 @@
-"""`python -m amlsdk.deployers`: begun by a client, see `amlsdk.resources.launching`."""
+"""`python -m amlsdk.deployers`: begun by a client, see `amlsdk.processes.launching`."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ def main() -> None:
     # Loaded while the client records the deployment.
     from amlsdk.deployers.driving import drive
     from amlsdk.deployers.handed import Handed
+    from amlsdk.handing.credentials import Credential
     from amlsdk.places import Place
 
     message = hear()
     if message is not None:
-        drive(Place.of(message), Handed.of(message["handed"]))
+        drive(Place.of(message), Handed.of(message["handed"]), Credential.of(message))
 
 
 if __name__ == "__main__":

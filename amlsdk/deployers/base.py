@@ -32,6 +32,7 @@ class Site:
         settings: Its limits.
         keys: That are accepted at first.
         environment_variables: Set for the scoring script.
+        secrets: Values set for it as well, which are to be in no file and masked in what it prints.
         scoring_uri: The address it had before, which it is to have again; None where any will do.
     """
 
@@ -45,6 +46,7 @@ class Site:
     settings: ScoringSettings
     keys: DeploymentKeys
     environment_variables: Mapping[str, str] = attrs.field(factory=dict)
+    secrets: Mapping[str, str] = attrs.field(factory=dict, repr=False)
     scoring_uri: str | None = None
 
 

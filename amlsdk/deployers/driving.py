@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
+
+import attrs
 
 from amlsdk import plugins
 from amlsdk.deployers.base import Deployer, Serving, Site
 from amlsdk.deployers.handed import Handed, HandedService
 from amlsdk.deployers.link import Link, Lost
 from amlsdk.deployers.logkeeping import LogKeeping
+from amlsdk.deployers.masking import mask_log
 from amlsdk.deployers.steering import Situation, Steering
 from amlsdk.errors import AmlError
 from amlsdk.filesets.blobs import Blobs
+from amlsdk.handing.credentials import Credential
 from amlsdk.operations.manifests import GetManifest
 from amlsdk.places import Place
 from amlsdk.processes.detaching import let_go_of_streams
+from amlsdk.processes.stopping import Stopping
 from amlsdk.records.deployments import DeploymentOrders, DeploymentStatus
 from amlsdk.service import Service
 
@@ -35,20 +38,21 @@ _AWAY_S = 1.0
 _ILL_S = 0.2
 
 
-def drive(place: Place, handed: Handed) -> None:
+def drive(place: Place, handed: Handed, credential: Credential) -> None:
     """Serve a deployment until somebody asks to stop it, or it can't be served.
 
     Args:
         place: Where the workspace is.
         handed: The deployment, which was claimed for this process.
+        credential: What is shown to a service.
     """
     deployment_id = handed.orders.deployment.id
     folder = place.spool.deployments / deployment_id
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     let_go_of_streams(os.fspath(folder / "supervisor.log"))
     _log_to_standard_error()
-    stopping = _Stopping()
-    service = HandedService(place, handed)
+    stopping = Stopping(signal.SIGTERM)
+    service = HandedService(place, handed, credential)
     try:
         link = Link(service, deployment_id)
         orders = link.claim()
@@ -63,41 +67,14 @@ def drive(place: Place, handed: Handed) -> None:
         service.close()
 
 
-class _Told(BaseException):
-    """This process was told to stop while it waited."""
-
-
-class _Stopping:
-    """Whether this process was told to stop."""
-
-    def __init__(self) -> None:
-        self.asked = False
-        self._is_waiting = False
-        signal.signal(signal.SIGTERM, self._hear)
-
-    @contextlib.contextmanager
-    def waiting(self) -> Iterator[None]:
-        """Leave what is done within as soon as this process is told to stop: a service may be waited for for long."""
-        self._is_waiting = True
-        try:
-            yield
-        except _Told:
-            pass
-        finally:
-            self._is_waiting = False
-
-    def _hear(self, *_: object) -> None:
-        self.asked = True
-        if self._is_waiting:
-            self._is_waiting = False
-            raise _Told
-
-
-def _serve(place: Place, link: Link, orders: DeploymentOrders, stopping: _Stopping) -> None:
+def _serve(place: Place, link: Link, orders: DeploymentOrders, stopping: Stopping) -> None:
     site = _site(place, link.service, orders)
     site.log.parent.mkdir(parents=True, exist_ok=True)
     _log_to(site.log)
     try:
+        if orders.deployment.secrets:
+            site = attrs.evolve(site, secrets=link.values_of(orders.deployment.secrets))
+            mask_log(_LOGGER, link.mask)
         deployer: Deployer = plugins.load("amlsdk.deployers", orders.deployment.target)()
         serving = deployer.open(site)
     except (AmlError, OSError) as error:
@@ -134,14 +111,13 @@ class _Watch:
         link.scoring_uri = serving.uri
         self._steering = Steering(serving, find_image=link.find_image)
 
-    def keep(self, stopping: _Stopping) -> None:
+    def keep(self, stopping: Stopping) -> None:
         """Serve until the end, and tell it."""
         try:
             while not (stopping.asked or self._orders.stop) and self._steering.situation.failure is None:
                 self._serving.set_keys(self._orders.keys)
                 self._steering.want(self._orders.deployment)
-                with stopping.waiting():
-                    self._report()
+                stopping.during(self._report)
             # Whoever asked to stop may have waited for the end of a start; the failure comes first.
             failure = self._steering.situation.failure
         finally:

@@ -9,11 +9,13 @@ from typing import Any, TypeVar, cast
 
 import attrs
 
+from amlsdk.errors import NotSignedIn
+from amlsdk.handing.credentials import Credential
 from amlsdk.operations import Request
 from amlsdk.operations.deployments import ClaimDeployment
 from amlsdk.operations.images import GetImage
 from amlsdk.operations.manifests import GetManifest
-from amlsdk.places import Place
+from amlsdk.places import Place, open_backend
 from amlsdk.records.converting import CONVERTER
 from amlsdk.records.deployments import DeploymentOrders
 from amlsdk.records.images import ImageRecord
@@ -58,10 +60,11 @@ class HandedService(Service):
     Args:
         place: Where the workspace is.
         handed: What is known already.
+        credential: What is shown to a service; renewed on the way.
     """
 
-    def __init__(self, place: Place, handed: Handed) -> None:
-        self._place, self._handed = place, handed
+    def __init__(self, place: Place, handed: Handed, credential: Credential) -> None:
+        self._place, self._handed, self._credential = place, handed, credential
         self._claim: DeploymentOrders | None = handed.orders
         self._opened = threading.Event()
         self._backend: Backend | None = None
@@ -72,12 +75,23 @@ class HandedService(Service):
     def send(self, request: Request[R]) -> R:
         """Carry out one operation."""
         known = self._known(request)
-        return self._wait().send(request) if known is None else cast("R", known)
+        return self._ask(request) if known is None else cast("R", known)
+
+    def _ask(self, request: Request[R]) -> R:
+        service = self._wait()
+        try:
+            reply = service.send(request)
+        except NotSignedIn:
+            if not self._credential.look_for_newer():
+                raise
+            reply = service.send(request)
+        self._credential.tend(service)
+        return reply
 
     def close(self) -> None:
-        """Close the workspace."""
+        """Revoke the token and close the workspace."""
         with contextlib.suppress(Exception):
-            self._wait()
+            self._credential.end(self._wait())
         if self._backend is not None:
             self._backend.close()
 
@@ -95,7 +109,7 @@ class HandedService(Service):
 
     def _open(self) -> None:
         try:
-            self._backend = self._place.open()
+            self._backend = open_backend(self._place.location, token=self._credential.source)
             self._service = self._backend.open()
         except Exception as error:  # noqa: BLE001  # raised where it is waited for
             self._error = error

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 import attrs
 
-from amlsdk.errors import AmlError, Conflict, NotFound, Unavailable
+from amlsdk.errors import AmlError, Conflict, NotFound, OperationFailed, Unavailable
 from amlsdk.operations.deployments import ClaimDeployment, ReportDeployment
 from amlsdk.operations.images import GetImage
+from amlsdk.operations.secrets import GetSecret
 from amlsdk.processes import this_process
 from amlsdk.records.deployments import DeploymentKeys, DeploymentOrders, TrafficRecord
 from amlsdk.records.images import ImageRecord
 from amlsdk.service import Service
+from amlsdk.storage.secrets.masking import Mask
 
 __all__ = ["Link", "Lost"]
 
@@ -44,6 +46,7 @@ class Link:
         self.serving_id: str | None = None
         self.scoring_uri: str | None = None
         self.restarts = 0
+        self.mask = Mask(())
         self._deployment_id = deployment_id
         self._identity = this_process()
         self._told: TrafficRecord | None = None
@@ -62,6 +65,22 @@ class Link:
         self.observed = orders.deployment.observed
         self.restarts = orders.deployment.restarts
         return orders
+
+    def values_of(self, secrets: Mapping[str, str]) -> dict[str, str]:
+        """Return the values of secrets by environment variable, and mask them in what is told from now on.
+
+        Raises:
+            AmlError: One can't be had; the message says which.
+        """
+        found = {variable: self._value_of(variable, name) for variable, name in secrets.items()}
+        self.mask = Mask(found.values())
+        return found
+
+    def _value_of(self, variable: str, name: str) -> str:
+        try:
+            return self._patiently(lambda: self.service.send(GetSecret(name=name))).value
+        except AmlError as error:
+            raise OperationFailed(f"the secret {name!r} for {variable} can't be had: {error}") from error
 
     def find_image(self, image_id: str) -> ImageRecord:
         """Read an image, and try for ten seconds.
@@ -131,9 +150,9 @@ class Link:
             deployment_id=self._deployment_id,
             supervisor=self._identity,
             status=status,
-            reason=_clean(reason),
+            reason=_clean(self.mask.text(reason)),
             observed=self.observed,
-            problem=None if problem is None else _clean(problem),
+            problem=None if problem is None else _clean(self.mask.text(problem)),
             serving_id=self.serving_id,
             scoring_uri=self.scoring_uri,
             restarts=self.restarts,

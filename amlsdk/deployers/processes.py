@@ -25,6 +25,8 @@ from amlsdk.records.converting import CONVERTER
 from amlsdk.records.deployments import DeploymentKeys, DeploymentStatus, TrafficRecord
 from amlsdk.records.images import ImageRecord
 from amlsdk.sketches.counters import read_traffic
+from amlsdk.storage.secrets.masked_output import MaskedOutput
+from amlsdk.storage.secrets.masking import Mask
 
 __all__ = ["ProcessServing"]
 
@@ -53,6 +55,7 @@ class ProcessServing(Serving):
         self._launched: list[Worker] = []
         self._write_files()
         end_leftovers(self._processes)
+        self._masked = _masked(site)
         self._listener = listen(site.scoring_uri)
         self._uri = uri_of(self._listener)
         self._present: ProcessRevision | None = None
@@ -160,6 +163,8 @@ class ProcessServing(Serving):
         for keeper in keepers:
             keeper.join()
         self._listener.close()
+        if self._masked is not None:
+            self._masked.close()
 
     def _launch(self, image: ImageRecord) -> Worker:
         # The cache that the bundle has links into may be lost at any time.
@@ -168,10 +173,11 @@ class ProcessServing(Serving):
             root=root,
             listener=self._listener,
             log=self._site.log,
+            masked=self._masked,
             settings=self._settings,
             keys=self._keys if self._site.settings.keys else None,
             traffic=self._traffic,
-            variables=self._site.environment_variables,
+            variables={**self._site.environment_variables, **self._site.secrets},
         )
         worker = launcher.launch()
         self._note(worker)
@@ -219,3 +225,9 @@ class ProcessServing(Serving):
         for folder in self._site.folder.iterdir():
             if (folder / "app").is_dir() and folder.name not in used:
                 remove_tree(folder)
+
+
+def _masked(site: Site) -> MaskedOutput | None:
+    if not site.secrets:
+        return None
+    return MaskedOutput(site.folder / "output.pipe", site.log, Mask(site.secrets.values()))

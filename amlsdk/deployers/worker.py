@@ -15,6 +15,7 @@ import attrs
 
 from amlsdk.deployers.control import Control
 from amlsdk.deployers.trimming import last_lines
+from amlsdk.storage.secrets.masked_output import MaskedOutput
 
 __all__ = ["Launcher", "Worker"]
 
@@ -45,6 +46,7 @@ class Launcher:
         root: Folder of the bundle.
         listener: The listening socket that they share.
         log: The file that takes what they say.
+        masked: What stands between them and that file, where there are secrets to be masked.
         settings: File of their limits.
         keys: File of the keys; None where none are needed.
         traffic: Folder of what they count.
@@ -57,7 +59,8 @@ class Launcher:
     settings: Path
     traffic: Path
     keys: Path | None = None
-    variables: Mapping[str, str] = attrs.field(factory=dict)
+    variables: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+    masked: MaskedOutput | None = None
 
     def launch(self) -> Worker:
         """Start a process.
@@ -67,8 +70,9 @@ class Launcher:
         """
         ours, theirs = socket.socketpair()
         try:
-            with theirs, self.log.open("ab") as log:
-                said_from = log.seek(0, os.SEEK_END)
+            output = self.log if self.masked is None else self.masked.pipe
+            with theirs, output.open("ab") as log:
+                said_from = self.log.stat().st_size
                 process = subprocess.Popen(
                     self._command(theirs.fileno()),
                     cwd=self.root / "app",
@@ -82,7 +86,7 @@ class Launcher:
         except BaseException:
             ours.close()
             raise
-        return Worker(process, ours, log=self.log, said_from=said_from)
+        return Worker(process, ours, log=self.log, said_from=said_from, masked=self.masked)
 
     def _command(self, control: int) -> list[str]:
         # The interpreter itself, not a virtual environment's: the bundle has all that it needs. No bytecode is read
@@ -105,13 +109,20 @@ class Worker:
         connection: To its control socket.
         log: The file that takes what it says.
         said_from: Where in there that begins.
+        masked: What stands before the file, or None.
     """
 
     def __init__(
-        self, process: subprocess.Popen[bytes], connection: socket.socket, *, log: Path, said_from: int
+        self,
+        process: subprocess.Popen[bytes],
+        connection: socket.socket,
+        *,
+        log: Path,
+        said_from: int,
+        masked: MaskedOutput | None = None,
     ) -> None:
         self.pid = process.pid
-        self._process = process
+        self._process, self._masked = process, masked
         self._log, self._said_from = log, said_from
         # Known at once also where a child of the script keeps the control socket open.
         self._pidfd = os.pidfd_open(process.pid) if sys.platform == "linux" else None
@@ -139,5 +150,7 @@ class Worker:
         if self._pidfd is not None:
             os.close(self._pidfd)
         how = f"exit code {code}" if code >= 0 else f"signal {-code} ({signal.Signals(-code).name})"
+        if self._masked is not None:
+            self._masked.settle()
         said = last_lines(self._log, since=self._said_from)
         return f"{how}; its last lines:\n{said}" if said else f"{how}, without a word"

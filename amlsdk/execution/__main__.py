@@ -1,4 +1,4 @@
-"""`python -m amlsdk.execution`: begun by a client, see `amlsdk.resources.launching`."""
+"""`python -m amlsdk.execution`: begun by a client, see `amlsdk.processes.launching`."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def finish(handover: Handover, started: Started, store: Store, exit_status: Exit
         unkept = collect_outputs(work.folder, store, journal)
         found = find_strays(work.folder, started.tree, since_ns=started.since_ns, begun_ns=started.begun_ns)
         if found:
-            _tell(found, work.folder, work.output, journal)
+            _tell(found, work.folder, started.printing.log, journal)
         # Before anything is removed: only now it is sure that the files are known to belong to the run.
         journal.close()
     except (AmlError, OSError) as error:

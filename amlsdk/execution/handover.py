@@ -8,6 +8,7 @@ from typing import Any
 
 import attrs
 
+from amlsdk.handing.credentials import Credential
 from amlsdk.records.jobs import JobSpec
 
 __all__ = ["Handover", "now"]
@@ -22,7 +23,7 @@ class Handover:
         name: Of the run.
         job: What to execute.
         location: Of the workspace: a folder or a URL.
-        credential: A token, or None.
+        credential: What is shown to a service.
         blobs: Folder of the blob store where it is on this machine.
         runs: Folder of the runs' own folders.
         journals: Folder of the journals.
@@ -37,7 +38,7 @@ class Handover:
     journals: Path
     shipped: bool
     blobs: Path | None = None
-    credential: str | None = attrs.field(default=None, repr=False)
+    credential: Credential = attrs.field(factory=lambda: Credential(None))
 
     @classmethod
     def of(cls, message: dict[str, Any]) -> Handover:
@@ -55,7 +56,7 @@ class Handover:
             name=claimed["name"],
             job=spec,
             location=message["location"],
-            credential=message["credential"],
+            credential=Credential.of(message),
             blobs=None if blobs is None else Path(blobs),
             runs=Path(message["runs"]),
             journals=Path(message["journals"]),

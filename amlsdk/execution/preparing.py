@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from amlsdk.execution.handover import Handover
@@ -16,11 +17,18 @@ from amlsdk.records.jobs import input_variable
 __all__ = ["prepare"]
 
 
-def prepare(handover: Handover, tree: FileSetRecord, blobs: Blobs) -> Work:
+def prepare(handover: Handover, tree: FileSetRecord, blobs: Blobs, *, secrets: Mapping[str, str], output: Path) -> Work:
     """Write the snapshot and the inputs out, and say how the script is to be run.
 
     Copies are reflinks where the file system has them and copies where not, never hard links: a script that
     writes to its files would write into the store.
+
+    Args:
+        handover: The run.
+        tree: Its snapshot.
+        blobs: Where that is.
+        secrets: Values by environment variable.
+        output: What the script is to print to.
 
     Raises:
         AmlError: A blob is missing or damaged, or the disk refuses.
@@ -31,6 +39,7 @@ def prepare(handover: Handover, tree: FileSetRecord, blobs: Blobs) -> Work:
     environment = {
         **_inherited(),
         **handover.job.environment_variables,
+        **secrets,
         **_own_variables(handover, folder),
         **{input_variable(name): _input(handover, blobs, name) for name in handover.job.inputs},
     }
@@ -39,7 +48,7 @@ def prepare(handover: Handover, tree: FileSetRecord, blobs: Blobs) -> Work:
         job=handover.job,
         folder=folder,
         environment=environment,
-        output=handover.folder / "output.log",
+        output=output,
     )
 
 
@@ -49,7 +58,10 @@ def _inherited() -> dict[str, str]:
 
 
 def _own_variables(handover: Handover, folder: Path) -> dict[str, str]:
-    credential = {"AMLSDK_TOKEN": handover.credential} if handover.credential else {}
+    # Renewed as it is, so that it opens the service for as long as the script runs.
+    credential = {"AMLSDK_TOKEN": handover.credential.text} if handover.credential.text else {}
+    # What the script submits on its own is not given its secrets by chance.
+    secret = {"AMLSDK_SECRETS": ",".join(handover.job.secrets)} if handover.job.secrets else {}
     return {
         "AMLSDK_RUN_ID": handover.run_id,
         # On the same machine and for the same user, a folder is reached as it is.
@@ -58,6 +70,7 @@ def _own_variables(handover: Handover, folder: Path) -> dict[str, str]:
         "AMLSDK_OUTPUTS": str(folder / "outputs"),
         "PYTHONUNBUFFERED": "1",
         **credential,
+        **secret,
     }
 
 

@@ -7,7 +7,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import attrs
@@ -16,12 +16,14 @@ from amlsdk import plugins
 from amlsdk.errors import AmlError
 from amlsdk.execution.handover import Handover, now
 from amlsdk.execution.preparing import prepare
-from amlsdk.execution.targets.base import Execution, Work
+from amlsdk.execution.printing import Printing, printing_in
+from amlsdk.execution.targets.base import Execution, Target, Work
 from amlsdk.filesets.blobs import Blobs
 from amlsdk.filesets.listing import load_record
 from amlsdk.filesets.removing import remove_tree
 from amlsdk.processes.detaching import let_go_of_streams
 from amlsdk.records.filesets import FileSetRecord
+from amlsdk.records.jobs import JobSpec
 
 __all__ = ["NotStarted", "Started", "enter", "start"]
 
@@ -40,6 +42,7 @@ class Started:
         tree: The snapshot.
         work: What it works on.
         execution: The script.
+        printing: Where it prints to.
     """
 
     at: dt.datetime
@@ -49,6 +52,7 @@ class Started:
     tree: FileSetRecord
     work: Work
     execution: Execution
+    printing: Printing
 
 
 @attrs.frozen
@@ -72,27 +76,35 @@ def enter(folder: Path) -> None:
     let_go_of_streams(os.fspath(folder / "supervisor.log"))
 
 
-def start(handover: Handover, store: Blobs, *, is_unwanted: Callable[[], bool]) -> Started | NotStarted:
+def start(
+    handover: Handover, store: Blobs, *, secrets: Mapping[str, str], is_unwanted: Callable[[], bool]
+) -> Started | NotStarted:
     """Prepare a run's folder and begin its script.
 
     Args:
         handover: The run.
         store: Where its snapshot is.
+        secrets: Values that it is given, by environment variable.
         is_unwanted: Asked between preparing and starting.
     """
+    printing: Printing | None = None
     try:
+        target = _target(handover.job)
         tree = load_record(handover.job.snapshot, store)
+        # The token, too: whoever may read what a script prints could do with it what the script may.
+        hidden = [*secrets.values(), *filter(None, [handover.credential.text])]
+        printing = printing_in(handover.folder, hidden)
         begun_ns = time.time_ns()
-        work = prepare(handover, tree, store)
+        work = prepare(handover, tree, store, secrets=secrets, output=printing.path)
         if is_unwanted():
-            _tidy(handover.folder)
+            _tidy(handover.folder, printing)
             return NotStarted()
         since_ns = time.time_ns()
-        execution = plugins.load("amlsdk.targets", handover.job.target)().start(work)
+        execution = target.start(work)
     except (AmlError, OSError) as error:
         _LOGGER.exception("run %s can't be started", handover.run_id)
         # Nothing of the run's own is lost: the script has not begun.
-        _tidy(handover.folder)
+        _tidy(handover.folder, printing)
         return NotStarted(f"it could not be started: {error}")
     started = Started(
         at=now(),
@@ -102,12 +114,26 @@ def start(handover: Handover, store: Blobs, *, is_unwanted: Callable[[], bool]) 
         tree=tree,
         work=work,
         execution=execution,
+        printing=printing,
     )
     _note_processes(handover.folder, execution)
     return started
 
 
-def _tidy(folder: Path) -> None:
+def _target(job: JobSpec) -> Target:
+    known = plugins.names("amlsdk.targets")
+    if job.target in known:
+        adapter: Target = plugins.load("amlsdk.targets", job.target)()
+        return adapter
+    # The name of an agent, by which this process was begun: it could not be asked when the run was submitted.
+    here: Target = plugins.load("amlsdk.targets", "local")()
+    here.check(job)
+    return here
+
+
+def _tidy(folder: Path, printing: Printing | None) -> None:
+    if printing is not None:
+        printing.close()
     remove_tree(folder / "work")
     remove_tree(folder / "inputs")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from amlsdk.execution.handover import Handover, now
@@ -51,10 +52,15 @@ class _Supervisor:
         """Take one run to its end, whatever happens on the way."""
         begun = now()
         store = self._store(handover)
-        # Where the blobs are at hand, the script is started before the first connection to the service: loading
-        # what that needs takes longer than starting the script.
+        secrets = self._secrets(handover)
+        # Where the blobs are at hand and no secret is needed, the script is started before the first connection to
+        # the service: loading what that needs takes longer than starting the script.
         pulse = None if self._reporter is None else self._pulse(handover)
-        started = start(handover, store, is_unwanted=lambda: self._why_stop(pulse) is not None)
+        started = (
+            secrets
+            if isinstance(secrets, NotStarted)
+            else start(handover, store, secrets=secrets, is_unwanted=lambda: self._why_stop(pulse) is not None)
+        )
         pulse = pulse or self._pulse(handover)
         pulse.enter(RunStatus.PREPARING, begun)
         try:
@@ -67,8 +73,13 @@ class _Supervisor:
         reporter.status(handover.run_id, end.status, now(), reason=end.reason, exit_code=end.exit_code)
 
     def following(self, handover: Handover) -> Handover | None:
-        """Claim the next run."""
-        return None if self._told_to_stop or self._reporter is None else self._reporter.next_run(handover)
+        """Claim the next run; where there is none, see to those that another supervisor left here."""
+        if self._told_to_stop or self._reporter is None:
+            return None
+        following = self._reporter.next_run(handover)
+        if following is None:
+            self._reporter.end_lost(handover)
+        return following
 
     def close(self) -> None:
         """Close the connection."""
@@ -81,24 +92,37 @@ class _Supervisor:
                 return End(RunStatus.CANCELED, self._why_stop(pulse))
             return End(RunStatus.FAILED, started.reason)
         pulse.enter(RunStatus.RUNNING, started.at)
-        with sampling(handover):
-            exit_status, forced = watch(
-                started.execution,
-                why_stop=lambda: self._why_stop(pulse),
-                begun_s=started.at_s,
-                timeout_s=handover.job.timeout_s,
-            )
+        try:
+            with sampling(handover):
+                exit_status, forced = watch(
+                    started.execution,
+                    why_stop=lambda: self._why_stop(pulse),
+                    begun_s=started.at_s,
+                    timeout_s=handover.job.timeout_s,
+                )
+        finally:
+            started.printing.close()
         pulse.enter(RunStatus.FINALIZING, now())
         # Loaded while there is time.
         from amlsdk.execution.ending import end_of
         from amlsdk.execution.finishing import finish
 
-        end = forced or end_of(exit_status, started.work.output)
+        end = forced or end_of(exit_status, started.printing.log)
         problem = finish(handover, started, store, exit_status)
         if problem is not None:
             reason = problem if end.reason is None else f"{end.reason}\n{problem}"
             end = End(RunStatus.FAILED, reason)
         return End(end.status, end.reason, exit_status.code)
+
+    def _secrets(self, handover: Handover) -> Mapping[str, str] | NotStarted:
+        if not handover.job.secrets:
+            return {}
+        from amlsdk.execution.secrets import SecretMissing, values_of
+
+        try:
+            return values_of(handover, self._connect(handover))
+        except SecretMissing as error:
+            return NotStarted(f"it could not be started: {error}")
 
     def _hear(self, *_: object) -> None:
         self._told_to_stop = True
@@ -119,7 +143,7 @@ class _Supervisor:
         from amlsdk.execution.reporting import Reporter
 
         if self._reporter is None:
-            self._reporter = Reporter(handover)
+            self._reporter = Reporter(handover, in_a_hurry=lambda: self._told_to_stop)
         return self._reporter
 
     def _store(self, handover: Handover) -> Store:
@@ -127,7 +151,8 @@ class _Supervisor:
             return FolderBlobStore(handover.blobs)
         from amlsdk.storage.blobs.through_service import ServiceBlobs
 
-        return ServiceBlobs(self._connect(handover).service)
+        # What a run made must not be lost to a service that is away when it ends.
+        return ServiceBlobs(self._connect(handover).patient)
 
 
 def _log_to_standard_error() -> None:

@@ -34,20 +34,22 @@ def main() -> None:
 
 def build(message: dict[str, Any]) -> None:
     """Build the image that a message names, in the workspace that it describes."""
+    from amlsdk.handing.credentials import Credential
     from amlsdk.images.driving import drive
     from amlsdk.operations.images import GetImage
-    from amlsdk.places import Place
+    from amlsdk.places import Place, open_backend
     from amlsdk.storage.blobs.folder import FolderBlobStore
     from amlsdk.storage.blobs.through_service import ServiceBlobs
 
-    place = Place.of(message)
-    backend = place.open()
+    place, credential = Place.of(message), Credential.of(message)
+    backend = open_backend(place.location, token=credential.source)
     try:
         service = backend.open()
         local = place.spool.blobs
         blobs = ServiceBlobs(service) if local is None else FolderBlobStore(local)
         drive(service, blobs, place.spool, service.send(GetImage(image_id=message["image_id"])))
     finally:
+        credential.end(backend.open())
         backend.close()
 
 

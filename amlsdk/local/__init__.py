@@ -3,6 +3,7 @@
 from amlsdk.local import (
     agents,
     blobs,
+    claiming,
     creation,
     deployments,
     experiments,
@@ -30,6 +31,7 @@ __all__ = [
     "LocalBackend",
     "agents",
     "blobs",
+    "claiming",
     "creation",
     "deployments",
     "experiments",

@@ -9,6 +9,7 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.engine import Connection
 
 from amlsdk.errors import Conflict, InvalidArgument, NotFound
+from amlsdk.local.claiming import free_slots
 from amlsdk.local.handling import Local, handles
 from amlsdk.local.leases import LEASE_S, owner_text, shown
 from amlsdk.local.lookup import check_id, check_texts
@@ -37,6 +38,8 @@ def attach_agent(local: Local, principal: Principal, request: AttachAgent) -> Ag
     """Record an agent, or let a new process take the place of one that is gone."""
     check_id(request.id, what="agent")
     check_name(request.name, what="agent")
+    if request.name == "local":
+        raise InvalidArgument("no agent can be called 'local': that is the machine of whoever submits")
     check_texts(request.facts, what="fact")
     if not 1 <= request.slots <= _MOST_SLOTS:
         raise InvalidArgument(f"slots are 1 to {_MOST_SLOTS} runs at once, not {request.slots}")
@@ -46,6 +49,8 @@ def attach_agent(local: Local, principal: Principal, request: AttachAgent) -> Ag
     with local.database.write() as connection:
         row = connection.execute(select(agent).where(agent.c.name == request.name)).first()
         if row is None:
+            if connection.execute(select(agent.c.id).where(agent.c.id == request.id)).first() is not None:
+                raise Conflict(f"an agent of another name has the id {request.id} already; make a new one")
             connection.execute(insert(agent), {"id": request.id, "name": request.name, "created_at": now, **values})
         elif row.owner != values["owner"] and _is_alive(local, row):
             raise Conflict(f"the agent {request.name!r} is {shown(row.owner)} already; end that one, or name another")
@@ -105,8 +110,9 @@ def _orders(local: Local, agent_id: str) -> AgentOrders:
     with local.database.read() as connection:
         row = _find(connection, agent_id)
         waiting = select(func.count()).where(run.c.status == RunStatus.QUEUED, run.c.target == row.name)
-        queued: int = connection.execute(waiting).scalar_one()
+        queued = min(connection.execute(waiting).scalar_one(), free_slots(connection, row.name, row.slots))
         idle = deployment.c.owner.is_(None) & (deployment.c.agent == row.name) & deployment.c.status.not_in(OVER)
+        idle &= deployment.c.stop_requested.is_(False)
         found = connection.execute(select(deployment.c.id).where(idle).order_by(deployment.c.pk)).scalars()
         return AgentOrders(agent=_record(local, row), queued=queued, deployments=tuple(found), lease_s=LEASE_S)
 

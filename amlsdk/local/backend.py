@@ -12,6 +12,7 @@ from amlsdk.local.audit import Audit
 from amlsdk.local.folder import SECRETS_KEY, folder_of, open_workspace, workspace_id
 from amlsdk.local.handling import HANDLERS, Local
 from amlsdk.operations import Request, Role, operation_of
+from amlsdk.repositories.making import bare_repository
 from amlsdk.service import Backend, Guard, Principal, Service, Spool
 from amlsdk.storage.blobs.folder import FolderBlobStore
 from amlsdk.storage.outputs.folder import FolderOutputs
@@ -64,6 +65,10 @@ class LocalBackend(Backend):
         """Return a service for a caller; None is the user of the operating system, as owner."""
         caller = principal or Principal(name=user_name(), role=Role.OWNER)
         return Guard(caller, answer=self._answer, audit=self._audit.write)
+
+    def repository(self, project_id: str) -> str:
+        """Return the path of the git repository that comes with a project, made where there is none."""
+        return str(bare_repository(self.folder / "repositories" / f"{project_id}.git"))
 
     def close(self) -> None:
         """Close files and connections; closing twice is no error."""

@@ -258,6 +258,9 @@ def _record(connection: Connection, principal: Principal, request: CreateDeploym
 
 def _ask(connection: Connection, row: Any, changes: dict[str, Any]) -> None:
     values = changes | {"generation": row.generation + 1, "updated_at": now_us()}
+    if row.agent is not None and row.status in OVER:
+        # Nobody but its agent begins a supervisor for it, which looks for what is to be begun.
+        values |= {"status": DeploymentStatus.CREATING, "reason": "waits for its agent", "stop_requested": False}
     connection.execute(update(deployment).where(deployment.c.pk == row.pk).values(values))
 
 

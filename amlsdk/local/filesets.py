@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 
 import orjson
 
@@ -30,7 +31,9 @@ def create_fileset(local: Local, _: Principal, request: CreateFileSet) -> FileSe
         digest=hashlib.sha256(listing).hexdigest(),
         entries=tuple(sorted(request.entries, key=lambda entry: entry.path)),
     )
-    _refuse_missing(local, record)
+    sizes = local.blobs.sizes({entry.digest: None for entry in record.entries})
+    _refuse_missing(record, sizes)
+    _refuse_wrong_sizes(record, sizes)
     local.blobs.put(record.digest, ByteStream.of(listing))
     row = {"digest": record.digest, "file_count": len(record.entries), "size_bytes": record.size_bytes}
     with local.database.write() as connection:
@@ -75,9 +78,17 @@ def has_file(local: Local, digest: str, path: str) -> bool:
         raise NotFound(f"this workspace has no FileSet {digest!r}; send its blobs and create it first") from error
 
 
-def _refuse_missing(local: Local, record: FileSetRecord) -> None:
-    missing = local.blobs.missing(entry.digest for entry in record.entries)
-    if missing:
-        lacking = set(missing)
-        files = listed(f"{entry.path!r} ({entry.digest})" for entry in record.entries if entry.digest in lacking)
+def _refuse_missing(record: FileSetRecord, sizes: Mapping[str, int]) -> None:
+    lacking = [entry for entry in record.entries if entry.digest not in sizes]
+    if lacking:
+        files = listed(f"{entry.path!r} ({entry.digest})" for entry in lacking)
         raise InvalidArgument(f"the FileSet has files whose blobs are not stored: {files}; send those first")
+
+
+def _refuse_wrong_sizes(record: FileSetRecord, sizes: Mapping[str, int]) -> None:
+    wrong = [entry for entry in record.entries if entry.size_bytes != sizes[entry.digest]]
+    if wrong:
+        files = listed(
+            f"{entry.path!r} ({entry.size_bytes} bytes, stored are {sizes[entry.digest]})" for entry in wrong
+        )
+        raise InvalidArgument(f"the FileSet has files of another size than what is stored of them: {files}")

@@ -34,7 +34,8 @@ def collect_garbage(local: Local, _: Principal, request: CollectGarbage) -> Garb
     """
     if not (math.isfinite(request.grace_s) and request.grace_s >= 0):
         raise InvalidArgument(f"grace_s is 0 or more seconds, not {request.grace_s}")
-    before = time.time() - request.grace_s
+    # Before 1970 nothing was stored; an earlier time is more than a catalogue can compare with.
+    before = max(0.0, time.time() - request.grace_s)
     # What runs wrote and nobody read yet refers to blobs too.
     ingest_all(local)
     live = _sweep_filesets(local, before=before, dry_run=request.dry_run)
@@ -65,8 +66,10 @@ def _sweep_blobs(local: Local, live: set[str], *, before: float, dry_run: bool) 
         if digest in live or used_at > before:
             found = attrs.evolve(found, kept_count=found.kept_count + 1)
             continue
-        if not dry_run:
-            local.blobs.delete(digest)
+        # Between being listed and now it may have been found by somebody who will refer to it.
+        if not dry_run and not local.blobs.delete(digest, unless_used_since=before):
+            found = attrs.evolve(found, kept_count=found.kept_count + 1)
+            continue
         found = attrs.evolve(found, blob_count=found.blob_count + 1, size_bytes=found.size_bytes + size)
     return found
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import attrs
 from sqlalchemy import bindparam, delete, select
 from sqlalchemy.engine import Connection
 
 from amlsdk.journal.digests import PrefixDigest
+from amlsdk.journal.folder import read_from
 from amlsdk.storage.catalogue.schema import journal, journal_fault
 from amlsdk.storage.catalogue.upserting import upsert
 
-__all__ = ["Position", "move", "position_of"]
+__all__ = ["Position", "is_copy", "move", "position_of"]
+
+_CHUNK = 1 << 20
 
 _AT = select(journal.c.offset, journal.c.digest_state, journal.c.ended).where(
     journal.c.run_pk == bindparam("run"), journal.c.writer == bindparam("writer")
@@ -54,3 +59,11 @@ def move(connection: Connection, run_pk: int, *, writer: str, before: int, to: P
     connection.execute(_NO_FAULT, {"run": run_pk, "by": writer, "at": before})
     row = {"run_pk": run_pk, "writer": writer, "offset": to.offset, "digest_state": to.state, "ended": to.ended}
     connection.execute(upsert(connection, journal), row)
+
+
+def is_copy(path: Path, of: Position) -> bool:
+    """Say whether a file begins with the bytes that were applied under its name."""
+    digest = PrefixDigest()
+    while digest.offset < of.offset and (data := read_from(path, digest.offset, _CHUNK)):
+        digest.update(data[: of.offset - digest.offset])
+    return digest.hexdigest() == of.digest().hexdigest()

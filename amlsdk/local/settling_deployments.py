@@ -45,7 +45,7 @@ def is_lost(local: Local, row: Any) -> bool:
     """Say whether nobody supervises a deployment any more."""
     owner = owner_of(row.owner)
     if owner is None:
-        return bool(row.created_at + _UNCLAIMED_US < now_us())
+        return bool(row.updated_at + _UNCLAIMED_US < now_us())
     gone = local.is_gone(owner)
     return gone is True or (gone is None and row.lease_until < now_us())
 

@@ -11,7 +11,7 @@ from amlsdk.records.secrets import SecretRecord, SecretValue
 __all__ = ["DeleteSecret", "GetSecret", "ListSecrets", "SetSecret"]
 
 
-@operation("POST", "/v1/secrets", role=Role.CONTRIBUTOR)
+@operation("PUT", "/v1/secrets/{name}", role=Role.CONTRIBUTOR)
 @attrs.frozen(kw_only=True)
 class SetSecret(Request[SecretRecord]):
     """Keep a secret, over what was kept under its name."""

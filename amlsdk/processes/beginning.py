@@ -1,4 +1,4 @@
-"""The first words of a detached process with the one that began it: `amlsdk.resources.launching` is the other side."""
+"""The first words of a detached process with the one that began it: `amlsdk.processes.launching` is the other side."""
 
 from __future__ import annotations
 

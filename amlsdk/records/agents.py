@@ -45,7 +45,7 @@ class AgentOrders:
 
     Args:
         agent: As it is recorded.
-        queued: How many runs wait for it.
+        queued: How many of the runs that wait for it have a slot.
         deployments: Ids of the deployments that wait for a supervisor on it.
         lease_s: It counts as gone after so many seconds without the next sign of life.
     """

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import attrs
 
-__all__ = ["FileEntry", "FileSetRecord", "MissingBlobs", "StoredFile"]
+__all__ = ["MOST_PARTS", "PART_BYTES", "BlobParts", "FileEntry", "FileSetRecord", "MissingBlobs", "StoredFile"]
+
+# A blob that is sent in parts is cut after each so many bytes. What is lost with a connection is at most one of them,
+# and a server holds some in memory: it must never change, as clients and servers of other versions count by it.
+PART_BYTES = 8 << 20
+MOST_PARTS = 100_000
 
 
 @attrs.frozen(kw_only=True)
@@ -51,6 +58,20 @@ class MissingBlobs:
     """
 
     digests: tuple[str, ...]
+
+
+@attrs.frozen(kw_only=True)
+class BlobParts:
+    """How much of a blob has come.
+
+    Args:
+        sizes: Of the parts that are there, in bytes, by number. Part 0 begins the blob; each has `PART_BYTES` bytes,
+            the last one 1 to `PART_BYTES`.
+        stored: Whether the blob is stored, so that nothing of it need be sent.
+    """
+
+    sizes: Mapping[str, int]
+    stored: bool
 
 
 @attrs.frozen

@@ -47,6 +47,8 @@ class JobSpec:
         timeout_s: The run is cancelled as Failed after so many seconds of running; None means never.
         python: Version that the target is to have, such as `3.11`; None takes the one it has.
         secrets: Names of secrets by the environment variable that each is given in.
+        host: Name of the only machine that may execute it: where a service keeps runs of `local`, that of whoever
+            submitted it. None means any.
     """
 
     script: str
@@ -59,6 +61,7 @@ class JobSpec:
     timeout_s: float | None = None
     python: str | None = None
     secrets: Mapping[str, str] = attrs.field(factory=dict)
+    host: str | None = None
 
 
 @attrs.frozen(kw_only=True)

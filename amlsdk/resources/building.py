@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from amlsdk import plugins
 from amlsdk.errors import InvalidArgument, OperationFailed
+from amlsdk.handing.tokens import credential_for
 from amlsdk.operations.images import CancelImage, CreateImage, GetImage, ReadImageLog
 from amlsdk.processes import this_process
+from amlsdk.processes.launching import Detached
 from amlsdk.records.ids import new_id
 from amlsdk.records.images import ImageRecord, ImageStatus
 from amlsdk.records.jobs import ProcessIdentity
 from amlsdk.records.manifests import ManifestRecord
 from amlsdk.records.names import check_name, check_text
+from amlsdk.records.tenancy import TokenKind
 from amlsdk.resources.arguments import check_flag
-from amlsdk.resources.launching import Detached
 from amlsdk.resources.passing import PassingLine
 
 if TYPE_CHECKING:
@@ -83,9 +85,17 @@ def _check_builder(builder: str, manifest: ManifestRecord, base: str) -> None:
 
 
 def _begin_elsewhere(client: Client, record: Callable[[ProcessIdentity], ImageRecord]) -> ImageRecord:
+    place = client.place
     with Detached("amlsdk.images") as starting:
-        made = record(starting.identity())
-        starting.send({**client.place.to_message(), "image_id": made.id})
+        owner = starting.identity()
+        name = f"image build on {owner.host}"
+        credential = credential_for(client.service, place, kind=TokenKind.RUN, name=name)
+        try:
+            made = record(owner)
+        except BaseException:
+            credential.end(client.service)
+            raise
+        starting.send({**place.to_message(), **credential.to_message(), "image_id": made.id})
     return made
 
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from amlsdk import plugins
+from amlsdk.deployers.handing_over import SUPERVISOR, hand_over
 from amlsdk.errors import AmlError, Conflict, InvalidArgument, NotFound, OperationFailed
 from amlsdk.operations.deployments import (
-    ClaimDeployment,
     CreateDeployment,
     DeleteDeployment,
     GetDeployment,
@@ -20,14 +19,16 @@ from amlsdk.operations.deployments import (
 )
 from amlsdk.operations.images import GetImage
 from amlsdk.operations.manifests import GetManifest
+from amlsdk.processes.launching import Detached
 from amlsdk.records.deployments import OVER, DeploymentRecord
 from amlsdk.records.ids import new_id
 from amlsdk.records.images import ImageRecord
 from amlsdk.records.names import check_text
 from amlsdk.records.serving import ScoringSettings
+from amlsdk.resources.agents import attached_agent
 from amlsdk.resources.arguments import check_flag, check_texts, check_timeout, check_whole, shown
-from amlsdk.resources.launching import Detached
 from amlsdk.resources.passing import PassingLine
+from amlsdk.resources.secrets import given_secrets
 
 if TYPE_CHECKING:
     from amlsdk.resources.client import Client
@@ -47,10 +48,12 @@ def deploy(  # noqa: PLR0913  # what a deployment may be given
     replicas: int,
     settings: ScoringSettings | None,
     environment_variables: Mapping[str, str] | None,
+    secrets: Mapping[str, str] | Sequence[str] | None,
+    agent: str | None,
     wait: bool,
     timeout_s: float | None,
 ) -> Deployment:
-    """Record a deployment, begin its supervisor, and wait until it answers."""
+    """Record a deployment, begin its supervisor or let an agent do that, and wait until it answers."""
     from amlsdk.resources.deployment import Deployment
 
     check_text(name, what="name")
@@ -61,26 +64,34 @@ def deploy(  # noqa: PLR0913  # what a deployment may be given
         raise InvalidArgument(f"settings are an amlsdk.ScoringSettings, not {shown(settings)}")
     check_whole(replicas, what="replicas")
     variables = check_texts(environment_variables, what="environment_variables", kind="environment variable")
-    # Begun first, so that its own start costs no time of the deployment's.
-    with Detached("amlsdk.deployers") as starting:
-        check_image(image, target=target, settings=limits, replicas=replicas)
-        record = client.send(
-            CreateDeployment(
-                id=new_id(),
-                name=name,
-                image_id=image.id,
-                target=target,
-                replicas=replicas,
-                settings=limits,
-                environment_variables=variables,
-            )
-        )
-        _hand_over(client, starting, record.id, image)
+    given = given_secrets(client, secrets, what="secrets", variables=variables)
+    wanted = CreateDeployment(
+        id=new_id(),
+        name=name,
+        image_id=image.id,
+        target=target,
+        replicas=replicas,
+        settings=limits,
+        environment_variables=variables,
+        secrets=given,
+        agent=None if agent is None else attached_agent(client, agent, what="agent"),
+    )
+    record = _begin_here(client, wanted, image) if agent is None else client.send(wanted)
     if wait:
-        _prepare(client, image, target=target)
+        if agent is None:
+            _prepare(client, image, target=target)
         record = follow(client, record, timeout_s)
         raise_if_bad(record)
     return Deployment(client, record)
+
+
+def _begin_here(client: Client, wanted: CreateDeployment, image: ImageRecord) -> DeploymentRecord:
+    # Begun first, so that its own start costs no time of the deployment's.
+    with Detached(SUPERVISOR) as starting:
+        check_image(image, target=wanted.target, settings=wanted.settings, replicas=wanted.replicas)
+        record = client.send(wanted)
+        hand_over(client.service, client.place, starting, deployment_id=record.id, image=image)
+    return record
 
 
 def _prepare(client: Client, image: ImageRecord, *, target: str) -> None:
@@ -124,8 +135,8 @@ def supervise(client: Client, record: DeploymentRecord) -> None:
     """Begin a supervisor for a deployment that has none, once its image was looked at again."""
     image = client.send(GetImage(image_id=record.image_id))
     check_image(image, target=record.target, settings=record.settings, replicas=record.replicas)
-    with Detached("amlsdk.deployers") as starting:
-        _hand_over(client, starting, record.id, image)
+    with Detached(SUPERVISOR) as starting:
+        hand_over(client.service, client.place, starting, deployment_id=record.id, image=image)
 
 
 def follow(
@@ -174,13 +185,3 @@ def delete(client: Client, deployment_id: str, timeout_s: float | None) -> None:
     except NotFound:
         return
     client.send(DeleteDeployment(deployment_id=deployment_id))
-
-
-def _hand_over(client: Client, starting: Detached, deployment_id: str, image: ImageRecord) -> None:
-    """Claim a deployment for its supervisor, and tell it all that it needs to begin."""
-    from amlsdk.deployers.handed import Handed
-
-    os.makedirs(client.spool.deployments, mode=0o700, exist_ok=True)  # noqa: PTH103  # with its parents
-    orders = client.send(ClaimDeployment(deployment_id=deployment_id, supervisor=starting.identity()))
-    handed = Handed(orders=orders, image=image, manifest=client.send(GetManifest(manifest_id=image.manifest_id)))
-    starting.send({**client.place.to_message(), "handed": handed.to_message()})

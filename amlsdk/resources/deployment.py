@@ -20,6 +20,7 @@ from amlsdk.operations.deployments import (
 from amlsdk.operations.images import GetImage
 from amlsdk.operations.manifests import GetManifest
 from amlsdk.records.deployments import OVER, DeploymentKeys, DeploymentRecord, ServedRecord
+from amlsdk.resources.agents import attached_agent
 from amlsdk.resources.arguments import check_flag, check_timeout, check_whole, telling
 from amlsdk.resources.deploying import check_image, delete, follow, raise_if_bad, supervise
 from amlsdk.resources.image import Image
@@ -168,7 +169,7 @@ class Deployment(Resource[DeploymentRecord]):
         image = self._image_for(to)
         record = self._now()
         with telling("update"):
-            check_image(image.record, target=record.target, settings=record.settings, replicas=record.replicas)
+            self._check(image, replicas=record.replicas)
         self._record = self._client.send(UpdateDeployment(deployment_id=self.id, image_id=image.id))
         return self._carry_out(wait=wait, timeout_s=timeout_s)
 
@@ -191,9 +192,8 @@ class Deployment(Resource[DeploymentRecord]):
         check_whole(replicas, what="scale(replicas=...)")
         if replicas is None:
             raise InvalidArgument("scale(replicas=...) is a whole number from 1 on, not None")
-        record = self._now()
         with telling("scale"):
-            check_image(self.image.record, target=record.target, settings=record.settings, replicas=replicas)
+            self._check(self.image, replicas=replicas)
         self._record = self._client.send(UpdateDeployment(deployment_id=self.id, replicas=replicas))
         return self._carry_out(wait=wait, timeout_s=timeout_s)
 
@@ -203,7 +203,13 @@ class Deployment(Resource[DeploymentRecord]):
         Raises:
             OperationFailed: It does not start; the message has its last lines.
         """
-        self._now()
+        record = self._now()
+        if record.agent is not None and record.status in OVER:
+            with telling("start"):
+                attached_agent(self._client, record.agent, what="agent")
+            # Asked for once more, so that the agent takes it up.
+            request = UpdateDeployment(deployment_id=self.id, image_id=record.image_id)
+            self._record = self._client.send(request)
         return self._carry_out(wait=wait, timeout_s=timeout_s)
 
     def stop(self, *, timeout_s: float | None = None) -> Deployment:
@@ -278,6 +284,12 @@ class Deployment(Resource[DeploymentRecord]):
         """
         delete(self._client, self.id, timeout_s)
 
+    def _check(self, image: Image, *, replicas: int) -> None:
+        """See that the deployer can serve it; an agent sees that on its own machine."""
+        record = self._record
+        if record.agent is None:
+            check_image(image.record, target=record.target, settings=record.settings, replicas=replicas)
+
     def _image_for(self, to: Image | Model) -> Image:
         from amlsdk.resources.model import Model
 
@@ -291,7 +303,7 @@ class Deployment(Resource[DeploymentRecord]):
     def _carry_out(self, *, wait: bool, timeout_s: float | None) -> Deployment:
         check_flag(wait, what="wait")
         check_timeout(timeout_s)
-        if self._record.status in OVER:
+        if self._record.status in OVER and self._record.agent is None:
             supervise(self._client, self._record)
             self._record = follow(
                 self._client, self._record, timeout_s, until=lambda record: record.owner is not None or not wait

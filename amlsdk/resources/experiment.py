@@ -90,6 +90,7 @@ class Experiment(Resource[ExperimentRecord]):
         dependencies: str | os.PathLike[str] | None = None,
         environment_variables: Mapping[str, str] | None = None,
         inputs: Mapping[str, InputSource] | None = None,
+        secrets: Mapping[str, str] | Sequence[str] | None = None,
         timeout_s: float | None = None,
         name: str | None = None,
         tags: Mapping[str, str] | None = None,
@@ -103,11 +104,14 @@ class Experiment(Resource[ExperimentRecord]):
         Args:
             script: Path of a Python file, relative to the project's folder.
             arguments: Of the script; `--name value` pairs become params.
-            target: Where it executes; `local` is this interpreter on this machine.
+            target: Where it executes; `local` is this interpreter on this machine, any other the name of a target
+                or of an agent that is attached (`aml agent`).
             dependencies: A requirements file, for targets that build an environment.
             environment_variables: Set for the script.
             inputs: Data by name: a path, a URL, a FileSet, or outputs of another run. Each arrives as a folder or
                 file whose path is in the environment variable `AMLSDK_INPUT_<NAME>` and in `run.inputs`.
+            secrets: Names of secrets of the workspace by the environment variable that each is given in, or a list of
+                names: `db-password` is then given as `DB_PASSWORD`. What the script prints of them is shown as `***`.
             timeout_s: The run fails after so many seconds.
             name: Not unique; by default the script's name and a number.
             tags: Texts by name.
@@ -129,6 +133,7 @@ class Experiment(Resource[ExperimentRecord]):
                 dependencies=dependencies,
                 environment_variables=_given(environment_variables, "environment_variables", of="texts by name"),
                 inputs=_given(inputs, "inputs", of="data by name"),
+                secrets=secrets,
                 timeout_s=timeout_s,
                 name=name,
                 tags=check_texts(tags, what="submit(tags=...)"),

@@ -6,7 +6,7 @@ import asyncio
 import datetime as dt
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -154,7 +154,7 @@ class Image(Resource[ImageRecord]):
         record = self._completed("saved")
         return save(record, self._client.send(GetFileSet(digest=record.files or "")), self._client.blobs, wanted)
 
-    def deploy(
+    def deploy(  # noqa: PLR0913  # what a deployment may be given
         self,
         name: str | None = None,
         *,
@@ -162,6 +162,8 @@ class Image(Resource[ImageRecord]):
         replicas: int = 1,
         settings: ScoringSettings | None = None,
         environment_variables: Mapping[str, str] | None = None,
+        secrets: Mapping[str, str] | Sequence[str] | None = None,
+        agent: str | None = None,
         wait: bool = True,
         timeout_s: float | None = None,
     ) -> Deployment:
@@ -173,6 +175,9 @@ class Image(Resource[ImageRecord]):
             replicas: How many processes or containers serve.
             settings: Limits of the service.
             environment_variables: Set for the scoring script.
+            secrets: Names of secrets of the workspace by the environment variable that each is given in, or a list of
+                names: `db-password` is then given as `DB_PASSWORD`. A changed one is taken by the next start.
+            agent: Name of an agent (`aml agent`), whose machine is to serve it; by default this machine does.
             wait: Return when it answers; else at once.
             timeout_s: Raise TimeoutError after so many seconds of waiting; the start goes on.
 
@@ -192,6 +197,8 @@ class Image(Resource[ImageRecord]):
                 replicas=replicas,
                 settings=settings,
                 environment_variables=environment_variables,
+                secrets=secrets,
+                agent=agent,
                 wait=wait,
                 timeout_s=timeout_s,
             )

@@ -212,6 +212,8 @@ class Model(Resource[ModelRecord]):
         replicas: int = 1,
         settings: ScoringSettings | None = None,
         environment_variables: Mapping[str, str] | None = None,
+        secrets: Mapping[str, str] | Sequence[str] | None = None,
+        agent: str | None = None,
         wait: bool = True,
     ) -> Deployment:
         """Make a manifest, build an image and let it serve: `create_manifest`, `build_image` and `deploy` in one.
@@ -226,6 +228,9 @@ class Model(Resource[ModelRecord]):
             replicas: How many processes or containers serve.
             settings: Limits of the service.
             environment_variables: Set for the scoring script.
+            secrets: Names of secrets of the workspace by the environment variable that each is given in, or a list of
+                names: `db-password` is then given as `DB_PASSWORD`. A changed one is taken by the next start.
+            agent: Name of an agent (`aml agent`), whose machine is to serve it; by default this machine does.
             wait: Return when it answers; else as soon as the image is built.
 
         Raises:
@@ -245,6 +250,8 @@ class Model(Resource[ModelRecord]):
             replicas=replicas,
             settings=settings,
             environment_variables=environment_variables,
+            secrets=secrets,
+            agent=agent,
             wait=wait,
         )
 

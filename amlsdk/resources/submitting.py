@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import numbers
 import os
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -14,15 +14,18 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from amlsdk import plugins
-from amlsdk.errors import InvalidArgument
+from amlsdk.errors import AmlError, InvalidArgument
 from amlsdk.filesets.snapshot import Snapshot, snapshot
+from amlsdk.handing.runs import is_adapter
 from amlsdk.operations.filesets import CreateFileSet
 from amlsdk.operations.runs import CreateRun
+from amlsdk.processes import this_process
 from amlsdk.records.ids import new_id
 from amlsdk.records.jobs import JobSpec
 from amlsdk.records.logged import InputRecord
-from amlsdk.records.names import check_name, check_text
+from amlsdk.records.names import check_name, check_text, listed
 from amlsdk.records.runs import RunRecord
+from amlsdk.resources.agents import AgentCollection
 from amlsdk.resources.arguments import check_items, local_path, named
 from amlsdk.resources.capture.command import params_of
 from amlsdk.resources.capture.context import ContextCapture
@@ -31,6 +34,7 @@ from amlsdk.resources.launching import Launch
 from amlsdk.resources.passing import PassingLine
 from amlsdk.resources.run import Run
 from amlsdk.resources.run_reading import RESUBMITTED_FROM
+from amlsdk.resources.secrets import VARIABLE, given_secrets
 
 if TYPE_CHECKING:
     from amlsdk.resources.client import Client
@@ -39,7 +43,6 @@ __all__ = ["Submission", "resubmit", "submit"]
 
 _LOGGER = logging.getLogger("amlsdk")
 _LARGE_BYTES = 300 * 1024 * 1024
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @attrs.frozen(kw_only=True)
@@ -52,6 +55,7 @@ class Submission:
     dependencies: str | os.PathLike[str] | None
     environment_variables: Mapping[str, str]
     inputs: Mapping[str, InputSource]
+    secrets: Mapping[str, str] | Sequence[str] | None
     timeout_s: float | None
     name: str | None
     tags: Mapping[str, str]
@@ -61,18 +65,21 @@ class Submission:
 def submit(client: Client, experiment_id: str, submission: Submission) -> Run:
     """Check, snapshot, record and hand over a submission; everything that can be wrong is found before it is sent."""
     folder = Path(submission.folder)
+    variables = _variables(submission.environment_variables)
     job = JobSpec(
         script=_script(folder, submission.script),
         snapshot="",
         arguments=_arguments(submission.arguments),
         target=check_text(submission.target, what="submit(target=...)"),
-        environment_variables=_variables(submission.environment_variables),
+        environment_variables=variables,
         timeout_s=_timeout(submission.timeout_s),
     )
-    _check_adapter(job)
+    _check_target(client, job)
     _check_dependencies(job, submission)
     check_inputs(submission.inputs)
-    with Launch() as starting:
+    secrets = given_secrets(client, submission.secrets, what="submit(secrets=...)", variables=variables)
+    job = attrs.evolve(job, secrets=secrets, host=_host(client, job.target))
+    with _launch(job.target) as starting:
         inputs = {name: store_input(client, name, source) for name, source in submission.inputs.items()}
         digest = _store_folder(client, folder, job.script)
         files = {name: single_file(client, record) for name, record in inputs.items()}
@@ -83,7 +90,8 @@ def submit(client: Client, experiment_id: str, submission: Submission) -> Run:
             input_files={name: path for name, path in files.items() if path is not None},
         )
         run = _create(client, experiment_id, job, name=submission.name, tags=submission.tags)
-        starting.hand_over(client, job.target)
+        if starting is not None:
+            starting.hand_over(client, job.target)
     _note_surroundings(run, list(inputs.values()), folder, {})
     return run
 
@@ -100,16 +108,20 @@ def resubmit(
     """Submit what a run executed again."""
     if record.job is None:
         raise InvalidArgument(f"run {record.name!r} was not submitted, so it can't be submitted again")
+    where = record.job.target if target is None else check_text(target, what="resubmit(target=...)")
     job = attrs.evolve(
         record.job,
         arguments=record.job.arguments if arguments is None else _arguments(arguments),
-        target=record.job.target if target is None else check_text(target, what="resubmit(target=...)"),
+        target=where,
+        host=_host(client, where),
     )
-    _check_adapter(job)
+    _check_target(client, job)
+    given_secrets(client, job.secrets, what="resubmit")
     every_tag = {RESUBMITTED_FROM: record.id, **(tags or {})}
-    with Launch() as starting:
+    with _launch(job.target) as starting:
         run = _create(client, record.experiment_id, job, name=name, tags=every_tag)
-        starting.hand_over(client, job.target)
+        if starting is not None:
+            starting.hand_over(client, job.target)
     # The code is that of the first run, and so is where it came from; the packages are those of today.
     kept = Run(client, record).context
     _note_surroundings(run, kept_inputs(client, record.id), None, {"git": kept["git"]} if "git" in kept else {})
@@ -165,10 +177,24 @@ def _note_surroundings(run: Run, inputs: Sequence[InputRecord], folder: Path | N
         if capture is not None:
             # The submitter's own command says nothing of the run.
             gathered = {topic: value for topic, value in capture.gather().items() if topic != "command"}
+            _keep_uncommitted(folder, gathered.get("git"), run)
             log.writer.context({**gathered, **known})
         log.retire()
 
     log.do(note)
+
+
+def _keep_uncommitted(folder: Path | None, git: Any, run: Run) -> None:
+    """Note the commit that has all that was submitted, made in a history beside the user's branches."""
+    if folder is None or not isinstance(git, dict) or git.get("commit") is None:
+        return
+    from amlsdk.resources.history import keep_history
+
+    try:
+        git["history"] = keep_history(folder, message=f"run {run.id}")
+    except AmlError as error:
+        # The run has its snapshot in any case.
+        git["history"], git["error"] = None, str(error)
 
 
 def _script(folder: Path, script: str | os.PathLike[str]) -> str:
@@ -204,7 +230,7 @@ def _argument(argument: object) -> str:
 
 def _variables(variables: Mapping[str, str]) -> dict[str, str]:
     for name, value in variables.items():
-        if not isinstance(name, str) or not _VARIABLE.fullmatch(name):
+        if not isinstance(name, str) or not VARIABLE.fullmatch(name):
             raise InvalidArgument(f"{name!r} can't name an environment variable")
         if name.startswith("AMLSDK_"):
             raise InvalidArgument(f"environment variables named AMLSDK_... are set by the run itself, not {name!r}")
@@ -228,8 +254,23 @@ def _check_dependencies(job: JobSpec, submission: Submission) -> None:
         raise InvalidArgument(f"dependencies={path!r}: the target 'local' runs this interpreter as it is")
 
 
-def _check_adapter(job: JobSpec) -> None:
-    known = plugins.names("amlsdk.targets")
-    if job.target not in known:
-        raise InvalidArgument(f"there is no target {job.target!r}; there are {', '.join(map(repr, known))}")
-    plugins.load("amlsdk.targets", job.target)().check(job)
+def _check_target(client: Client, job: JobSpec) -> None:
+    if is_adapter(job.target):
+        plugins.load("amlsdk.targets", job.target)().check(job)
+        return
+    agents = [agent.name for agent in AgentCollection(client) if agent.alive]
+    if job.target not in agents:
+        known = listed(map(repr, [*plugins.names("amlsdk.targets"), *agents]))
+        raise InvalidArgument(
+            f"there is no target {job.target!r}, and no agent of this name is attached; there are {known}"
+        )
+
+
+def _host(client: Client, target: str) -> str | None:
+    """Return the only machine that may execute a job: one that is submitted here for `local` must not end elsewhere."""
+    return this_process().host if target == "local" and client.spool.shipped else None
+
+
+def _launch(target: str) -> Launch | contextlib.nullcontext[None]:
+    """Begin a supervisor, where the target is not an agent, which has its own."""
+    return Launch() if is_adapter(target) else contextlib.nullcontext()

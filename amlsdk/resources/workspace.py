@@ -19,10 +19,12 @@ from amlsdk.resources.resource import Resource
 from amlsdk.resources.runs import RunCollection, Scope
 
 if TYPE_CHECKING:
+    from amlsdk.resources.agents import AgentCollection
     from amlsdk.resources.deployments import DeploymentCollection
     from amlsdk.resources.image import ImageCollection
     from amlsdk.resources.manifest import ManifestCollection
     from amlsdk.resources.members import MemberCollection
+    from amlsdk.resources.secrets import SecretCollection
     from amlsdk.resources.team import Subscription
     from amlsdk.resources.tokens import TokenCollection
 
@@ -87,6 +89,20 @@ class Workspace(Resource[WorkspaceRecord]):
         from amlsdk.resources.deployments import DeploymentCollection
 
         return DeploymentCollection(self._client)
+
+    @property
+    def agents(self) -> AgentCollection:
+        """Machines that execute what others submit."""
+        from amlsdk.resources.agents import AgentCollection
+
+        return AgentCollection(self._client)
+
+    @property
+    def secrets(self) -> SecretCollection:
+        """Named texts that runs and deployments are given."""
+        from amlsdk.resources.secrets import SecretCollection
+
+        return SecretCollection(self._client)
 
     @property
     def subscription(self) -> Subscription:

@@ -1,8 +1,10 @@
-"""The first contact with a new service: its directory is made, and its first owner is let in."""
+"""The first contact with a service: its directory is made or migrated, and its first owner is let in."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -27,30 +29,51 @@ __all__ = ["begin"]
 _LOG = logging.getLogger("amlsdk")
 
 
-def begin(database: Database, *, root: Path, owner: str) -> str | None:
-    """See that there is a subscription with an owner, a team and a workspace.
+def begin(
+    database: Database,
+    *,
+    root: Path,
+    owner: str,
+    alone: Callable[[], AbstractContextManager[None]],
+    workspaces: Callable[[], list[Database]] = list,
+) -> str | None:
+    """See that there is a subscription with an owner, a team and a workspace, all with the present schema.
 
     Args:
         database: The directory's; its tables are made where there are none.
         root: Folder of the service; one that is a workspace itself becomes the first of the service.
         owner: Name of the first owner.
+        alone: Sees that no other process uses the service while it is migrated, or raises `Unavailable`.
+        workspaces: Says which workspaces have to be migrated with the directory; by default each is when it is opened.
 
     Returns:
         The first owner's token, where this call made it; it is kept nowhere.
 
     Raises:
         InvalidArgument: Nobody can have the owner's name.
+        Conflict: A newer version of amlsdk made the service.
+        Unavailable: It has an older schema, and other processes use it.
     """
     check_key(owner, what="user")
     migrating.create(database, DIRECTORY)
-    if not migrating.is_current(database, DIRECTORY):
-        migrating.migrate(database, DIRECTORY)
+    if _old(database, workspaces):
+        with alone():
+            # Of two that came at once both saw the older schema; the second finds it migrated.
+            for old, schema in _old(database, workspaces):
+                migrating.migrate(old, schema)
+                _LOG.info("migrated %s to schema %s", old.schema or old.url, schema.head)
     with database.write() as connection:
         if connection.execute(select(subscription.c.id)).first() is not None:
             return None
         made = _found(connection, root, owner)
     _LOG.info("began the service in %s, owned by %s", root, owner)
     return made
+
+
+def _old(database: Database, workspaces: Callable[[], list[Database]]) -> list[tuple[Database, migrating.Schema]]:
+    """The directory last: while it is old, a service whose migration was cut off is seen to need one."""
+    old = [(each, migrating.WORKSPACE) for each in workspaces()]
+    return old if migrating.is_current(database, DIRECTORY) else [*old, (database, DIRECTORY)]
 
 
 def _found(connection: Connection, root: Path, owner: str) -> str:
@@ -62,15 +85,15 @@ def _found(connection: Connection, root: Path, owner: str) -> str:
     connection.execute(insert(member), mine | {"invited_by": "", "created_at": now})
     described = {"name": "default", "resource_group": "", "description": "", "created_at": now}
     connection.execute(insert(team), {"id": team_id, **described})
-    workspace_id, name, place = _first_workspace(root)
+    workspace_id, name, place = _first_workspace(root, in_folder=connection.dialect.name == "sqlite")
     row = {"id": workspace_id, "name": name, "team_id": team_id, "region": "", "description": "", "place": place}
     connection.execute(insert(workspace), row | {"created_at": now})
     return _first_token(connection, user_id)
 
 
-def _first_workspace(root: Path) -> tuple[str, str, str | None]:
+def _first_workspace(root: Path, *, in_folder: bool) -> tuple[str, str, str | None]:
     mark = root / MARK
-    if not mark.is_file():
+    if not (in_folder and mark.is_file()):
         return new_id(), "default", None
     return str(orjson.loads(mark.read_bytes())["id"]), "default", "."
 

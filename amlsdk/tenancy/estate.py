@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable
 from pathlib import Path
 
 import attrs
@@ -10,40 +12,38 @@ from sqlalchemy import func, select
 
 from amlsdk.errors import Conflict, Unavailable
 from amlsdk.filesets.removing import remove_tree
-from amlsdk.local.folder import open_workspace
+from amlsdk.local.folder import SECRETS_KEY, open_workspace
 from amlsdk.local.handling import Local
-from amlsdk.local.locking import WorkspaceLock
+from amlsdk.storage.blobs.base import BlobStore
 from amlsdk.storage.blobs.folder import FolderBlobStore
+from amlsdk.storage.blobs.opening import open_store
 from amlsdk.storage.catalogue.schema import deployment, manifest, model, project
 from amlsdk.storage.outputs.folder import FolderOutputs
 from amlsdk.storage.secrets.sealed import SealedSecrets
 
-__all__ = ["FolderEstate"]
+__all__ = ["Estate", "FolderEstate", "Open", "empty_store", "store_of"]
 
 _HOLDS = (("projects", project), ("models", model), ("manifests", manifest), ("deployments", deployment))
 
 
 @attrs.frozen
-class _Open:
-    local: Local
-    lock: WorkspaceLock
-
-    def close(self) -> None:
-        self.local.database.close()
-        self.lock.close()
-
-
-class FolderEstate:
-    """Workspaces in a folder: each is one that `amlsdk.connect` opens too, where its files may be read.
+class Open:
+    """A workspace that is open.
 
     Args:
-        root: Folder of the service.
-        key_file: Of the secrets of all of them.
+        local: For the handlers.
+        close: Ends its files and connections.
     """
 
-    def __init__(self, root: Path, *, key_file: Path) -> None:
-        self._root, self._key_file = root, key_file
-        self._open: dict[str, _Open] = {}
+    local: Local
+    close: Callable[[], None]
+
+
+class Estate(ABC):
+    """Workspaces wherever they are kept. Safe across threads."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, Open] = {}
         self._lock = threading.Lock()
         self._closed = False
 
@@ -65,13 +65,18 @@ class FolderEstate:
             if self._closed:
                 raise Unavailable("the service is stopping; try again")
             if workspace_id not in self._open:
-                self._open[workspace_id] = self._opened(workspace_id, name, place)
+                self._open[workspace_id] = self.opened(workspace_id, name, place)
             return self._open[workspace_id].local
 
-    def refuse_unless_empty(self, workspace_id: str) -> None:  # noqa: D102
+    def refuse_unless_empty(self, workspace_id: str) -> None:
+        """See that a workspace holds nothing that somebody may want.
+
+        Raises:
+            Conflict: It does; the message says what.
+        """
         with self._lock:
             opened = self._open.get(workspace_id)
-        if opened is None and not self._folder(workspace_id, None).exists():
+        if opened is None and not self.is_made(workspace_id):
             return
         local = self.local(workspace_id, workspace_id, None)
         with local.database.read() as connection:
@@ -80,14 +85,15 @@ class FolderEstate:
                 if count:
                     raise Conflict(f"the workspace can't be deleted before what it holds: {count} {what}")
 
-    def remove(self, workspace_id: str, place: str | None) -> None:  # noqa: D102
+    def remove(self, workspace_id: str, place: str | None) -> None:
+        """Remove what a workspace that is no longer in the directory kept."""
         with self._lock:
             opened = self._open.pop(workspace_id, None)
             if opened is not None:
                 opened.close()
         # What was there before the service came is not the service's to remove.
         if place is None:
-            remove_tree(self._folder(workspace_id, None))
+            self.removed(workspace_id)
 
     def close(self) -> None:
         """Close all of them; closing twice is no error."""
@@ -97,23 +103,74 @@ class FolderEstate:
                 opened.close()
             self._open.clear()
 
-    def _opened(self, workspace_id: str, name: str, place: str | None) -> _Open:
+    @abstractmethod
+    def opened(self, workspace_id: str, name: str, place: str | None) -> Open:
+        """Open a workspace that is not open yet, made where it was never used before."""
+
+    @abstractmethod
+    def is_made(self, workspace_id: str) -> bool:
+        """Say whether a workspace was ever used."""
+
+    @abstractmethod
+    def removed(self, workspace_id: str) -> None:
+        """Remove all that a workspace kept; nothing being there is no error."""
+
+
+class FolderEstate(Estate):
+    """Workspaces in a folder: each is one that `amlsdk.connect` opens too, where its files may be read.
+
+    Args:
+        root: Folder of the service.
+        key_file: Of the secrets of all of them.
+        blobs: URL of where their blobs are kept; None is in the folder of each.
+    """
+
+    def __init__(self, root: Path, *, key_file: Path, blobs: str | None = None) -> None:
+        super().__init__()
+        self._root, self._key_file, self._blobs = root, key_file, blobs
+
+    def opened(self, workspace_id: str, name: str, place: str | None) -> Open:  # noqa: D102
         folder = self._folder(workspace_id, place)
         database, lock = open_workspace(folder, create=place is None, identity=(workspace_id, name))
         local = Local(
             folder=folder,
             database=database,
-            blobs=FolderBlobStore(folder / "blobs"),
+            blobs=self._store(workspace_id, folder, place),
             outputs=FolderOutputs(folder),
-            secrets=SealedSecrets(self._key_of(folder, place), workspace_id),
+            secrets=SealedSecrets(self._key_file if place is None else folder / SECRETS_KEY, workspace_id),
             served=True,
         )
-        return _Open(local, lock)
 
-    def _key_of(self, folder: Path, place: str | None) -> Path:
-        from amlsdk.local.folder import SECRETS_KEY
+        def close() -> None:
+            database.close()
+            lock.close()
 
-        return self._key_file if place is None else folder / SECRETS_KEY
+        return Open(local, close)
+
+    def is_made(self, workspace_id: str) -> bool:  # noqa: D102
+        return self._folder(workspace_id, None).exists()
+
+    def removed(self, workspace_id: str) -> None:  # noqa: D102
+        if self._blobs is not None:
+            empty_store(store_of(self._blobs, workspace_id))
+        remove_tree(self._folder(workspace_id, None))
+
+    def _store(self, workspace_id: str, folder: Path, place: str | None) -> BlobStore:
+        # A workspace that was there before the service has its blobs already.
+        inside = self._blobs is None or place is not None
+        return FolderBlobStore(folder / "blobs") if inside else store_of(str(self._blobs), workspace_id)
 
     def _folder(self, workspace_id: str, place: str | None) -> Path:
         return self._root / "workspaces" / workspace_id if place is None else self._root / place
+
+
+def store_of(url: str, workspace_id: str) -> BlobStore:
+    """Return the blob store of a workspace, in which those of others can't be found."""
+    return open_store(url, prefix=f"workspaces/{workspace_id}")
+
+
+def empty_store(blobs: BlobStore) -> None:
+    """Delete all blobs of a workspace that is no more."""
+    for digest, _, _ in list(blobs.digests()):
+        blobs.delete(digest)
+    blobs.remove_leftovers(older_than_s=0)

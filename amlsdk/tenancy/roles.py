@@ -8,14 +8,14 @@ import attrs
 from sqlalchemy import bindparam, func, literal, select, union_all
 from sqlalchemy.engine import Connection
 
-from amlsdk.errors import InvalidArgument, NotFound
+from amlsdk.errors import Conflict, InvalidArgument, NotFound
 from amlsdk.operations import Role
 from amlsdk.records.tenancy import ROLES
 from amlsdk.service import Principal
 from amlsdk.storage.catalogue.database import Database
 from amlsdk.storage.tenancy.schema import member, subscription, team, workspace
 
-__all__ = ["Roles", "chain_of", "role_named", "role_text", "visible_teams", "visible_workspaces"]
+__all__ = ["Roles", "chain_of", "refuse_taken", "role_named", "role_text", "visible_teams", "visible_workspaces"]
 
 # The ids of a resource and of what it is in: a workspace, its team, the subscription; found by any of the three.
 _WANTED: Any = bindparam("wanted")
@@ -76,6 +76,16 @@ class Roles:
 def chain_of(connection: Connection, resource_id: str) -> list[str]:
     """Return the ids of a resource and of all that it is in."""
     return list(dict.fromkeys(connection.execute(select(_CHAIN.c.id), {"wanted": resource_id}).scalars()))
+
+
+def refuse_taken(connection: Connection, resource_id: str) -> None:
+    """See that nothing has an id yet: whoever makes something owns what has its id.
+
+    Raises:
+        Conflict: A subscription, a team or a workspace has it.
+    """
+    if connection.execute(select(func.count()).select_from(_KNOWN), {"wanted": resource_id}).scalar_one():
+        raise Conflict(f"the id {resource_id} is in use already; make a new one")
 
 
 def visible_teams(principal: Principal) -> Any:

@@ -19,7 +19,7 @@ from amlsdk.service import Principal
 from amlsdk.storage.catalogue.times import from_us, now_us
 from amlsdk.storage.tenancy.schema import member, team, workspace
 from amlsdk.tenancy.handling import Directory, handles
-from amlsdk.tenancy.roles import visible_teams
+from amlsdk.tenancy.roles import refuse_taken, visible_teams
 
 __all__ = ["find_team"]
 
@@ -34,6 +34,7 @@ def create_team(directory: Directory, principal: Principal, request: CreateTeam)
         clash = (team.c.id == request.id) | (team.c.name == request.name)
         rows = connection.execute(select(team).where(clash)).all()
         if not rows:
+            refuse_taken(connection, request.id)
             _insert(connection, principal, request)
         for row in rows:
             _refuse_unless_same(row, request)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from amlsdk.errors import InvalidArgument, NotFound, OperationFailed
+from amlsdk.errors import Conflict, InvalidArgument, NotFound, OperationFailed
+from amlsdk.records.filesets import MOST_PARTS, PART_BYTES
 from amlsdk.records.streams import CHUNK, ByteStream
 from amlsdk.storage.blobs.base import BlobStore
 
@@ -16,6 +19,10 @@ __all__ = ["BlobStoreTestCase"]
 
 _BIG = bytes(range(256)) * (3 * CHUNK // 256) + b"and a part of a chunk"
 _NOT_DIGESTS = ("", "a", "g" * 64, "A" * 64, "../" + "a" * 61, "a" * 64 + "\n", "a" * 65)
+
+
+_LARGE = bytes(range(256)) * (PART_BYTES // 256) + b"and a part of a part"
+_LARGE_DIGEST = hashlib.sha256(_LARGE).hexdigest()
 
 
 def _digest(content: bytes) -> str:
@@ -119,6 +126,7 @@ class BlobStoreTestCase:
         asked = [_digest(b"2"), _digest(b"here"), _digest(b"1"), _digest(b"2")]
         assert store.missing(asked) == (_digest(b"2"), _digest(b"1"))
         assert store.missing([]) == ()
+        assert store.sizes(asked) == {_digest(b"here"): len(b"here")}
 
     def test_absent_blobs_are_not_found(self, store: BlobStore, tmp_path: Path) -> None:
         """Reading what is not stored is `NotFound`, naming the digest, and makes no file."""
@@ -136,6 +144,9 @@ class BlobStoreTestCase:
             store.open,
             store.size,
             store.delete,
+            store.parts,
+            lambda it: store.put_part(it, 0, ByteStream.of(b"x")),
+            lambda it: store.finish(it, 1),
             lambda it: store.missing([it]),
             lambda it: store.put(it, ByteStream.of(b"x")),
             lambda it: store.put_file(tmp_path / "file", digest=it),
@@ -182,8 +193,17 @@ class BlobStoreTestCase:
         """A deleted blob is gone, and deleting it again is no error."""
         digest = _digest(b"x")
         store.put(digest, ByteStream.of(b"x"))
-        store.delete(digest)
-        store.delete(digest)
+        assert store.delete(digest)
+        assert store.delete(digest)
+        assert store.missing([digest]) == (digest,)
+
+    def test_a_blob_that_was_used_meanwhile_stays(self, store: BlobStore) -> None:
+        """Whoever collects garbage takes nothing that was used after it was looked at."""
+        digest = _digest(b"x")
+        store.put(digest, ByteStream.of(b"x"))
+        assert not store.delete(digest, unless_used_since=time.time() - 60)
+        assert store.missing([digest]) == ()
+        assert store.delete(digest, unless_used_since=time.time() + 60)
         assert store.missing([digest]) == (digest,)
 
     def test_listing(self, store: BlobStore) -> None:
@@ -202,3 +222,103 @@ class BlobStoreTestCase:
         first.put(_digest(b"shared"), ByteStream.of(b"shared"))
         assert second.missing([_digest(b"shared")]) == ()
         assert second.open(_digest(b"shared")).read() == b"shared"
+
+    def test_a_blob_comes_in_parts(self, store: BlobStore) -> None:
+        """Parts in any order are no blob until they are finished, and are then no parts any more."""
+        store.put_part(_LARGE_DIGEST, 1, ByteStream.of(_LARGE[PART_BYTES:]))
+        assert store.parts(_LARGE_DIGEST) == {1: len(_LARGE) - PART_BYTES}
+        store.put_part(_LARGE_DIGEST, 0, ByteStream.of(_LARGE[:PART_BYTES]))
+        assert store.missing([_LARGE_DIGEST]) == (_LARGE_DIGEST,)
+        assert list(store.digests()) == []
+        assert store.finish(_LARGE_DIGEST, 2) == store.finish(_LARGE_DIGEST, 2) == len(_LARGE)
+        assert store.parts(_LARGE_DIGEST) == {}
+        assert _digest(store.open(_LARGE_DIGEST).read()) == _LARGE_DIGEST
+        [(_, _, used)] = store.digests()
+        assert time.time() - used < 3600
+
+    def test_parts_of_a_stored_blob_are_not_kept(self, store: BlobStore) -> None:
+        """Whoever sends parts of what is stored by now reads none of them in vain."""
+
+        def unread() -> list[bytes]:
+            raise AssertionError("the stream was begun")
+
+        store.put(_digest(b"x"), ByteStream.of(b"x"))
+        store.put_part(_digest(b"x"), 0, ByteStream(begin=unread))
+        assert store.parts(_digest(b"x")) == {}
+        assert store.finish(_digest(b"x"), 1) == 1
+
+    def test_missing_parts_are_named(self, store: BlobStore) -> None:
+        """A blob that lacks parts is not finished, and what has come of it is kept."""
+        store.put_part(_LARGE_DIGEST, 1, ByteStream.of(b"short"))
+        store.put_part(_LARGE_DIGEST, 2, ByteStream.of(b"last"))
+        with pytest.raises(Conflict, match="missing or too short is 0, 1;"):
+            store.finish(_LARGE_DIGEST, 3)
+        assert store.parts(_LARGE_DIGEST) == {1: len(b"short"), 2: len(b"last")}
+
+    def test_a_part_takes_the_place_of_the_one_before(self, store: BlobStore) -> None:
+        """What is sent again counts, also where it is shorter."""
+        store.put_part(_digest(b"right"), 0, ByteStream.of(b"wrong and longer"))
+        store.put_part(_digest(b"right"), 0, ByteStream.of(b"right"))
+        assert store.finish(_digest(b"right"), 1) == len(b"right")
+        assert store.open(_digest(b"right")).read() == b"right"
+
+    def test_parts_with_another_digest_are_refused(self, store: BlobStore) -> None:
+        """None of them is kept, so that whoever has the content sends all of it."""
+        store.put_part(_digest(b"said"), 0, ByteStream.of(b"sent"))
+        with pytest.raises(InvalidArgument, match=_digest(b"said")):
+            store.finish(_digest(b"said"), 1)
+        assert store.parts(_digest(b"said")) == {}
+        assert list(store.digests()) == []
+
+    @pytest.mark.parametrize("number", [-1, MOST_PARTS])
+    def test_a_part_has_its_number(self, store: BlobStore, number: int) -> None:
+        """Parts out of range are refused."""
+        with pytest.raises(InvalidArgument, match=f"parts 0 to {MOST_PARTS - 1}"):
+            store.put_part(_LARGE_DIGEST, number, ByteStream.of(b"x"))
+
+    @pytest.mark.parametrize("parts", [-1, 0, MOST_PARTS + 1])
+    def test_a_blob_has_some_parts(self, store: BlobStore, parts: int) -> None:
+        """No blob has none, or more than can be."""
+        with pytest.raises(InvalidArgument, match=f"1 to {MOST_PARTS} parts"):
+            store.finish(_LARGE_DIGEST, parts)
+
+    @pytest.mark.parametrize("size", [0, PART_BYTES + 1])
+    def test_a_part_has_a_size(self, store: BlobStore, size: int) -> None:
+        """Parts that are empty or too large are refused, and not kept."""
+        with pytest.raises(InvalidArgument, match="part 3"):
+            store.put_part(_LARGE_DIGEST, 3, ByteStream.of(bytes(size)))
+        assert store.parts(_LARGE_DIGEST) == {}
+
+    def test_a_part_that_breaks_is_none(self, store: BlobStore) -> None:
+        """The error of a stream comes through."""
+
+        def broken() -> Iterator[bytes]:
+            yield b"begin"
+            raise ConnectionResetError("the peer is gone")
+
+        with pytest.raises(ConnectionResetError):
+            store.put_part(_LARGE_DIGEST, 0, ByteStream(begin=broken))
+        assert store.parts(_LARGE_DIGEST) == {}
+
+    def test_parts_are_removed_once_they_are_old(self, store: BlobStore) -> None:
+        """What nobody finishes does not stay for ever; what is under way does."""
+        store.put_part(_LARGE_DIGEST, 0, ByteStream.of(b"begin"))
+        assert store.remove_leftovers() == 0
+        assert store.parts(_LARGE_DIGEST) == {0: len(b"begin")}
+        # Clocks of stores count in seconds.
+        assert store.remove_leftovers(older_than_s=-2) == 1
+        assert store.parts(_LARGE_DIGEST) == {}
+
+    def test_many_send_and_finish_the_same_blob(self, store: BlobStore) -> None:
+        """Of several that send the same parts and finish them at once, none fails."""
+
+        def send(_: int) -> int:
+            for number in range(2):
+                part = _LARGE[number * PART_BYTES :][:PART_BYTES]
+                store.put_part(_LARGE_DIGEST, number, ByteStream.of(part))
+            return store.finish(_LARGE_DIGEST, 2)
+
+        with ThreadPoolExecutor(4) as pool:
+            assert list(pool.map(send, range(4))) == [len(_LARGE)] * 4
+        assert _digest(store.open(_LARGE_DIGEST).read()) == _LARGE_DIGEST
+        assert [digest for digest, _, _ in store.digests()] == [_LARGE_DIGEST]

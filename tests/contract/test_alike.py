@@ -21,6 +21,7 @@ from amlsdk.operations.workspaces import UpdateWorkspace
 from amlsdk.processes import this_process
 from amlsdk.records.ids import new_id
 from amlsdk.records.jobs import ProcessIdentity
+from amlsdk.records.secrets import SecretRecord
 from amlsdk.records.streams import ByteStream
 from amlsdk.remote import RemoteBackend
 from amlsdk.server.run import ServerThread
@@ -54,6 +55,9 @@ def outcome(service, request):
         reply = service.send(request)
     except AmlError as error:
         return type(error), str(error)
+    if isinstance(reply, SecretRecord):
+        # The least value of each of its fields is a secret, which is set anew each time.
+        return attrs.evolve(reply, updated_at=reply.created_at)
     return reply.read() if isinstance(reply, ByteStream) else reply
 
 

@@ -1,4 +1,4 @@
-"""Subscription, teams, workspaces, members and tokens, in three modes over the same kind of host."""
+"""Subscription, teams, workspaces, members and tokens, in three modes over the same kind of host, and in PostgreSQL."""
 
 import contextlib
 import threading
@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import attrs
 import pytest
 from making import make_project
+from postgres_server import ON_SERVER
 from test_alike import outcome, plain_request
 
 from amlsdk.errors import Conflict, Denied, InvalidArgument, NotFound, NotSignedIn
@@ -60,14 +61,16 @@ class Door:
 
 
 @pytest.fixture
-def host(tmp_path, monkeypatch):
+def host(request, tmp_path, monkeypatch):
     monkeypatch.setenv("AMLSDK_HOME", str(tmp_path / "home"))
-    opened = TenantHost(tmp_path / "service", owner="ada")
+    mode = request.node.callspec.params.get("door") if hasattr(request.node, "callspec") else None
+    database = request.getfixturevalue("postgres_database") if mode == "postgres" else None
+    opened = TenantHost(tmp_path / "service", owner="ada", database=database)
     yield opened
     opened.close()
 
 
-@pytest.fixture(params=["local", "wire", "http"])
+@pytest.fixture(params=["local", "wire", "http", ON_SERVER])
 def door(request, host):
     with contextlib.ExitStack() as opened:
         url = opened.enter_context(ServerThread(host)).url if request.param == "http" else ""
@@ -197,7 +200,7 @@ def test_an_empty_workspace_is_deleted_with_its_files(door, host, ada):
     workspace = make_workspace(ada)
     inside = door.open(host.first_token, "cats")
     assert inside.send(UpdateWorkspace(slots=7)).slots == 7
-    folder = host.root / "workspaces" / workspace.id
+    folder = host.estate.local(workspace.id, "cats", None).folder
     assert folder.is_dir()
     ada.send(DeleteWorkspace(workspace_id=workspace.id))
     assert not folder.exists()

@@ -166,7 +166,7 @@ def test_a_journal_of_another_machine_stays_until_it_has_ended(service, run, jou
         ("amlsdk.local.appending", "move"),
         ("amlsdk.local.appending", "_apply_batch"),
         ("amlsdk.local.ingest", "append"),
-        ("amlsdk.local.ingest", "_wait_for_disk"),
+        ("amlsdk.local.ingest", "wait_for_disk"),
         ("amlsdk.local.ingest", "remove"),
     ],
 )

@@ -36,8 +36,11 @@ def workspace(request, tmp_path, monkeypatch):
         with amlsdk.connect(tmp_path / "workspace") as workspace:
             yield workspace
         return
-    with served(tmp_path / "service") as (url, token), amlsdk.connect(url, token=token) as workspace:
-        yield workspace
+    with served(tmp_path / "service") as (url, token):
+        # Commands, other processes and what is unpickled find it there.
+        monkeypatch.setenv("AMLSDK_TOKEN", token)
+        with amlsdk.connect(url, token=token) as workspace:
+            yield workspace
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """amlsdk inside other programs: threads, forks, pickles, two workspaces, silence, and nothing left behind."""
 
 import asyncio
+import contextlib
 import logging
 import os
 import pickle
@@ -14,13 +15,14 @@ import traceback
 import pytest
 
 import amlsdk
-from amlsdk.errors import InvalidArgument, NotFound, Unavailable
+from amlsdk.errors import InvalidArgument, NotFound, NotSignedIn, Unavailable
 from amlsdk.local import LocalBackend
 from amlsdk.operations.experiments import UpdateExperiment
 from amlsdk.operations.runs import CreateRun, GetRun, SearchRuns
 from amlsdk.processes import this_process
 from amlsdk.records.ids import new_id
 from amlsdk.server.run import ServerThread
+from amlsdk.tenancy import TenantHost
 
 
 def _experiment(workspace):
@@ -69,10 +71,11 @@ def in_a_child(work):
 
 @pytest.fixture
 def server(tmp_path, monkeypatch):
-    """A server over a workspace of its own."""
+    """A server over a workspace of its own, whose token is in the environment."""
     monkeypatch.setenv("AMLSDK_HOME", str(tmp_path / "home"))
     backend = LocalBackend(tmp_path / "served")
     with ServerThread(backend.open()) as running:
+        monkeypatch.setenv("AMLSDK_TOKEN", running.token)
         yield running
     backend.close()
 
@@ -151,13 +154,15 @@ def test_a_forked_child_logs_to_the_run_but_does_not_end_it(folder_workspace):
     assert run.status == "Completed"
 
 
-def test_objects_pickle_without_tokens_and_reconnect(workspace):
+def test_objects_pickle_without_tokens_and_reconnect(workspace, monkeypatch):
     experiment = _experiment(workspace)
     with experiment.start_run() as run:
         run.log("loss", 0.5)
-    workspace._client.address = amlsdk.resources.client.Address(location=workspace.location, token="aml_secret")
+    token = workspace._client.address.token
     content = pickle.dumps([workspace, experiment, run])
-    assert b"aml_secret" not in content
+    if token is not None:
+        assert token.encode() not in content
+        monkeypatch.setenv("AMLSDK_TOKEN", token)
     again, same_experiment, same_run = pickle.loads(content)
     assert same_run == run
     assert same_run.metrics == {"loss": 0.5}
@@ -229,15 +234,17 @@ def test_closing_leaves_no_thread_and_no_socket_to_a_service(tmp_path):
         "import sys\n"
         "from amlsdk.local import LocalBackend\n"
         "from amlsdk.server.run import serve\n"
-        "serve(LocalBackend(sys.argv[1]).open(), on_ready=lambda url: print(url, flush=True))\n"
+        "from amlsdk.server.single import SingleHost\n"
+        "host = SingleHost(LocalBackend(sys.argv[1]).open())\n"
+        "serve(host, on_ready=lambda url: print(url, host.token, flush=True))\n"
     )
     command = [sys.executable, "-c", script, str(tmp_path / "served")]
     environment = {**os.environ, "AMLSDK_HOME": str(tmp_path / "home")}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as serving:
         try:
-            url = serving.stdout.readline().strip()
+            url, token = serving.stdout.readline().split()
             threads, files = set(threading.enumerate()), open_files()
-            workspace = amlsdk.connect(url)
+            workspace = amlsdk.connect(url, token=token)
             run = use_all(workspace)
             assert [name for name in open_files() - files if name.startswith("socket:")]
             workspace.close()
@@ -318,18 +325,24 @@ def test_logging_goes_to_our_logger_and_nowhere_by_itself():
 def test_what_is_given_beats_the_environment(server, monkeypatch):
     monkeypatch.setenv("AMLSDK_WORKSPACE", "/nowhere")
     monkeypatch.setenv("AMLSDK_TOKEN", "of-the-environment")
-    with amlsdk.connect(server.url, token="given") as workspace:
-        assert workspace.location == server.url
-        assert workspace._client.backend._service._connection._bearer.source == "given"
+    with amlsdk.connect(server.url, token=server.token) as workspace:
+        assert (workspace.location, workspace.name) == (server.url, "served")
+    with pytest.raises(NotSignedIn):
+        amlsdk.connect(server.url)
 
 
-def test_a_service_is_asked_for_the_workspace_that_it_has(server):
-    with amlsdk.connect(server.url, workspace="served") as workspace:
-        assert workspace.name == "served"
-    with amlsdk.connect(server.url.replace("http://", "HTTP://")) as workspace:
-        assert workspace.name == "served"
-    with pytest.raises(NotFound, match="serves the workspace 'served', not 'other'"):
-        amlsdk.connect(server.url, workspace="other")
+def test_a_service_is_asked_for_the_workspace_that_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("AMLSDK_HOME", str(tmp_path / "home"))
+    with contextlib.closing(TenantHost(tmp_path / "service")) as host, ServerThread(host) as server:
+        token = host.first_token
+        with amlsdk.connect(server.url, token=token) as first:
+            assert first.name == "default"
+            first.subscription.workspaces.create("vision").close()
+        for url in (server.url, server.url.replace("http://", "HTTP://"), f"{server.url}/"):
+            with amlsdk.connect(url, token=token, workspace="vision") as second:
+                assert (second.name, second.location) == ("vision", f"{server.url}/w/vision")
+        with pytest.raises(NotFound, match="no workspace 'other' that you are a member of"):
+            amlsdk.connect(server.url, token=token, workspace="other")
 
 
 def test_the_folder_is_found_as_documented(tmp_path, monkeypatch):

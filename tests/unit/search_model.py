@@ -110,8 +110,7 @@ def write_runs(connection: Connection, runs: Iterable[ModelRun], experiment_id: 
 
 
 def write_scopes(connection: Connection, *numbers: int) -> None:
-    """Make the schema, and projects p1, p2, ... each with its experiment e1, e2, ..."""
-    schema.metadata.create_all(connection)
+    """Make projects p1, p2, ... each with its experiment e1, e2, ..."""
     for number in numbers:
         same = {"description": "", "created_at": 0}
         row = {"id": f"p{number}", "name": f"p{number}", "last_run_number": 0, **same}

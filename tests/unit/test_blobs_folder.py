@@ -44,8 +44,8 @@ class Plain(BlobStore):
     def __init__(self, folder):
         self.inner = FolderBlobStore(folder)
 
-    def missing(self, digests):
-        return self.inner.missing(digests)
+    def sizes(self, digests):
+        return self.inner.sizes(digests)
 
     def put(self, digest, content):
         return self.inner.put(digest, content)
@@ -62,8 +62,20 @@ class Plain(BlobStore):
     def digests(self):
         return self.inner.digests()
 
-    def delete(self, digest):
-        self.inner.delete(digest)
+    def delete(self, digest, *, unless_used_since=None):
+        return self.inner.delete(digest, unless_used_since=unless_used_since)
+
+    def put_part(self, digest, number, content):
+        self.inner.put_part(digest, number, content)
+
+    def parts(self, digest):
+        return self.inner.parts(digest)
+
+    def finish(self, digest, parts):
+        return self.inner.finish(digest, parts)
+
+    def remove_leftovers(self, *, older_than_s=86_400):
+        return self.inner.remove_leftovers(older_than_s=older_than_s)
 
 
 class TestDefaultsOfTheBase(BlobStoreTestCase):

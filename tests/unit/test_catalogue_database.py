@@ -198,7 +198,7 @@ def open_files(folder):
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_connection_in_use_when_the_others_are_closed_is_closed_when_it_comes_back(database, tmp_path, monkeypatch):
     """By a fork, which closes those that are not in use, and by the end."""
-    monkeypatch.setattr("amlsdk.storage.catalogue.database._FORK_WAIT_S", 0.1)
+    monkeypatch.setattr("amlsdk.storage.catalogue.sqlite._FORK_WAIT_S", 0.1)
     for _ in range(3):
         with read_elsewhere(database):
             assert run_in_child(lambda: None) == 0

@@ -20,6 +20,7 @@ from amlsdk.execution.pulse import Pulse
 from amlsdk.execution.strays import find_strays
 from amlsdk.execution.targets.base import Execution, ExitStatus
 from amlsdk.filesets.snapshot import snapshot
+from amlsdk.handing.credentials import Credential
 from amlsdk.operations.jobs import HeartbeatRun, SetRunStatus
 from amlsdk.records.ids import new_id
 from amlsdk.records.jobs import LeaseRecord
@@ -118,6 +119,7 @@ def test_outputs_that_may_not_be_read_are_named_and_the_others_kept(tmp_path):
     script = f"""
 import os, pathlib
 from amlsdk.execution.collecting import collect_outputs
+from amlsdk.handing.credentials import Credential
 from amlsdk.journal.writer import JournalWriter
 from amlsdk.storage.blobs.folder import FolderBlobStore
 folder = pathlib.Path({str(tmp_path)!r})
@@ -197,8 +199,8 @@ class Answers:
 def handover(tmp_path):
     claimed = {"id": new_id(), "name": "r", "job": {"script": "a.py", "snapshot": "0" * 64, "arguments": ["a"]}}
     claimed["job"]["of a later version"] = 1
-    message = {"claimed": claimed, "location": str(tmp_path), "credential": "secret", "blobs": None, "shipped": False}
-    message |= {"runs": str(tmp_path / "runs"), "journals": str(tmp_path / "journals")}
+    message = {"claimed": claimed, "location": str(tmp_path), "credential": "aml_hidden", "blobs": None}
+    message |= {"shipped": False, "runs": str(tmp_path / "runs"), "journals": str(tmp_path / "journals")}
     return Handover.of(json.loads(json.dumps(message)))
 
 
@@ -210,7 +212,8 @@ def reporter(monkeypatch, handover, service):
 
 def test_a_handover_of_a_later_version_is_understood_and_hides_its_credential(handover):
     assert handover.job.arguments == ("a",)
-    assert "secret" not in repr(handover)
+    assert "aml_hidden" not in repr(handover)
+    assert handover.credential() == "aml_hidden"
 
 
 def test_a_service_that_is_away_is_asked_again(monkeypatch, handover):
@@ -247,7 +250,7 @@ def test_any_reason_is_told_in_a_form_that_records_hold(any_reporter, reason):
 def any_reporter():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(reporting, "open_backend", lambda _, **__: Answers())
-        yield reporting.Reporter(SimpleNamespace(location="w", credential=None))
+        yield reporting.Reporter(SimpleNamespace(location="w", credential=Credential(None), shipped=False))
 
 
 def test_states_are_reported_in_order_before_the_end(monkeypatch, handover):

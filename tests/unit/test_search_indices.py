@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from search_model import random_runs, write_runs, write_scopes
 
 from amlsdk.operations.runs import SearchRuns
-from amlsdk.storage.catalogue import search_seeds
+from amlsdk.storage.catalogue import migrating, search_seeds
 from amlsdk.storage.catalogue.database import Database
 from amlsdk.storage.catalogue.filter_terms import required
 from amlsdk.storage.catalogue.filters import parse_filter
@@ -23,6 +23,7 @@ def connection(tmp_path, monkeypatch):
     # Few is at most four for each run wanted, also in this small world.
     monkeypatch.setattr(search_seeds, "_LEAST_BOUND", 0)
     database = Database(f"sqlite:///{tmp_path / 'catalogue.sqlite'}")
+    migrating.create(database)
     with database.write() as connection:
         write_scopes(connection, 1)
         write_runs(connection, random_runs(1, 60))

@@ -12,6 +12,7 @@ from unittest import mock
 import pytest
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
+from postgres_server import ON_SERVER
 from search_model import (
     ATTRIBUTES,
     DAY_US,
@@ -32,7 +33,7 @@ from search_model import (
 from sqlalchemy.engine import Connection
 
 from amlsdk.operations.runs import SearchRuns
-from amlsdk.storage.catalogue import search
+from amlsdk.storage.catalogue import migrating, search
 from amlsdk.storage.catalogue.database import Database
 
 Predicate = Callable[[ModelRun], bool]
@@ -41,15 +42,21 @@ WORLDS = 4
 QUIET = settings(deadline=None, max_examples=40, suppress_health_check=list(HealthCheck))
 
 
-@pytest.fixture(scope="module")
-def worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[tuple[list[ModelRun], Connection]]]:
+@pytest.fixture(scope="module", params=["sqlite", ON_SERVER])
+def worlds(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[list[tuple[list[ModelRun], Connection]]]:
     with contextlib.ExitStack() as stack:
+        url = None
+        if request.param == "postgres":
+            url = stack.enter_context(request.getfixturevalue("postgres_server").database())
         found = []
         for number in range(WORLDS):
             path = tmp_path_factory.mktemp("world") / "catalogue.sqlite"
-            database = Database(f"sqlite:///{path}")
+            database = Database(url, schema=f"ws_{number}") if url else Database(f"sqlite:///{path}")
             stack.callback(database.close)
             runs = random_runs(number, 12 * (number + 1))
+            migrating.create(database)
             with database.write() as connection:
                 write_scopes(connection, 1, 2)
                 write_runs(connection, runs)

@@ -7,12 +7,13 @@ import time
 
 import pytest
 import sqlalchemy as sa
+from postgres_server import ON_SERVER
 from search_model import ModelRun, write_runs, write_scopes
 from sqlalchemy.dialects import postgresql
 
 from amlsdk.errors import InvalidArgument, NotFound
 from amlsdk.operations.runs import SearchRuns
-from amlsdk.storage.catalogue import schema, search
+from amlsdk.storage.catalogue import migrating, schema, search
 from amlsdk.storage.catalogue.database import Database
 from amlsdk.storage.catalogue.filter_sql import condition_sql
 from amlsdk.storage.catalogue.filters import parse_filter
@@ -20,13 +21,18 @@ from amlsdk.storage.catalogue.orderings import parse_order
 from amlsdk.storage.catalogue.search_keys import past, sorted_runs
 
 
-@pytest.fixture
-def database(tmp_path):
-    database = Database(f"sqlite:///{tmp_path / 'catalogue.sqlite'}")
+@pytest.fixture(params=["sqlite", ON_SERVER])
+def database(request, tmp_path):
+    if request.param == "postgres":
+        database = request.getfixturevalue("postgres_catalogue")
+    else:
+        database = Database(f"sqlite:///{tmp_path / 'catalogue.sqlite'}")
+        migrating.create(database)
     with database.write() as connection:
         write_scopes(connection, 1, 2)
     yield database
-    database.close()
+    if request.param == "sqlite":
+        database.close()
 
 
 def make_run(pk, *, metrics=None, params=None, tags=None, **attributes):

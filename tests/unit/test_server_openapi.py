@@ -79,9 +79,17 @@ def test_a_stream_is_octets_and_all_else_json(operation):
 
 
 def test_errors_are_described(operation):
-    for status in ("4XX", "5XX"):
-        schema = described(operation)["responses"][status]["content"]["application/json"]["schema"]
-        assert schema == {"$ref": "#/components/schemas/Error"}
+    """Each has the one form of all errors."""
+    for status in ("400", "401", "403", "404", "409", "429", "4XX", "5XX"):
+        name = described(operation)["responses"][status]["$ref"].rpartition("/")[2]
+        content = describe()["components"]["responses"][name]["content"]
+        assert content == {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+
+
+def test_a_token_is_needed_and_where_a_role_is_needed_is_said(operation):
+    assert describe()["security"] == [{"token": []}]
+    assert describe()["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
+    assert described(operation)["x-on"] == (operation.on or "workspace")
 
 
 def test_references_lead_somewhere():

@@ -5,12 +5,15 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from serving import Answering, ask, busy, raw_connection, run_record, serving, until
+from serving import Answering, Open, ask, busy, raw_connection, run_record, serving, until
 
 from amlsdk.operations import TABLE
 from amlsdk.operations.runs import GetRun, ReadOutput
 from amlsdk.records.streams import ByteStream
 from amlsdk.remote import RemoteBackend
+from amlsdk.server.limits import Limits
+from amlsdk.server.run import ServerThread
+from amlsdk.server.single import SingleHost
 from amlsdk.server.waiting import READY
 
 
@@ -115,3 +118,35 @@ def test_a_wait_that_can_not_be_meant_is_for_the_service_to_refuse(runs, server,
     status, _, _ = ask(server, "GET", f"/v1/runs/r?wait_s={wait_s}")
     assert status == (400 if wait_s == "soon" else 200)
     assert [request.wait_s for request in runs.asked] != [0.0]
+
+
+def test_only_so_many_wait_at_once(runs):
+    """One too many is told when to come back; the client does."""
+    with ServerThread(Open(runs), limits=Limits(waiting=2)) as server, ThreadPoolExecutor(2) as pool:
+        waiting = [pool.submit(ask, server, "GET", f"/v1/runs/r{number}?wait_s=60") for number in range(2)]
+        until(lambda: busy(server) == 2 and len(runs.asked) > 4)
+        status, headers, answer = ask(server, "GET", "/v1/runs/r?wait_s=60")
+        assert (status, answer["code"], headers["Retry-After"]) == (503, "Unavailable", "1")
+        assert ask(server, "GET", "/v1/runs/r")[0] == 200
+        runs.ended.set()
+        assert [one.result()[0] for one in waiting] == [200, 200]
+        assert ask(server, "GET", "/v1/runs/r?wait_s=60")[0] == 200
+
+
+def test_who_is_shut_out_waits_no_longer(runs):
+    """A token that was revoked meanwhile is not waited with to the end."""
+    host = Closing(runs)
+    with ServerThread(host) as server, ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(ask, server, "GET", "/v1/runs/r?wait_s=60")
+        until(lambda: len(runs.asked) > 2)
+        host.is_closed = True
+        assert waiting.result()[0] == 401
+
+
+class Closing(Open):
+    """Lets everybody in, until it does not."""
+
+    is_closed = False
+
+    def sign_in(self, token):
+        return super().sign_in(token) if not self.is_closed else SingleHost.sign_in(self, None)

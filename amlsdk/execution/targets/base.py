@@ -37,13 +37,13 @@ class Work:
         job: What was submitted.
         folder: The working folder on this machine: a copy of the snapshot with an empty `outputs`.
         environment: The whole environment of the script.
-        output: The file that takes standard output and standard error, as raw bytes, as they come.
+        output: The file or named pipe that takes standard output and standard error, as raw bytes, as they come.
     """
 
     run_id: str
     job: JobSpec
     folder: Path
-    environment: Mapping[str, str]
+    environment: Mapping[str, str] = attrs.field(repr=False)
     output: Path
 
 

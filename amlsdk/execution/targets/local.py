@@ -37,7 +37,7 @@ class LocalTarget(Target):
             )
 
     def start(self, work: Work) -> Execution:
-        """Begin the script; output goes straight to its file, so that nothing has to be read for it to go on."""
+        """Begin the script; output goes straight to where it is wanted, without a detour by this process."""
         spared = children_of_this_process()
         command = [sys.executable, work.job.script, *work.job.arguments]
         try:

@@ -12,18 +12,21 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import BinaryIO
+from urllib.parse import unquote, urlsplit
 
 import attrs
 
-from amlsdk.errors import InvalidArgument, NotFound, OperationFailed, Unavailable
+from amlsdk.errors import Conflict, InvalidArgument, NotFound, OperationFailed, Unavailable
 from amlsdk.records.filesets import StoredFile
 from amlsdk.records.streams import CHUNK, ByteStream
-from amlsdk.storage.blobs.base import BlobStore, check_digest
+from amlsdk.storage.blobs.base import BlobStore, check_digest, check_part
 from amlsdk.storage.blobs.copying import copy_hashed, disk_errors, open_regular, write_beside
 from amlsdk.storage.blobs.drafts import Draft, Drafts
+from amlsdk.storage.blobs.parts import Parts
 from amlsdk.storage.blobs.syncing import sync_all
+from amlsdk.storage.blobs.verifying import mismatch, verified
 
-__all__ = ["FolderBlobStore"]
+__all__ = ["FolderBlobStore", "open_folder"]
 
 _EMPTY = hashlib.sha256().hexdigest()
 _FAN = re.compile(r"[0-9a-f]{2}")
@@ -43,12 +46,11 @@ def _absolute(path: str | os.PathLike[str]) -> Path:
 class FolderBlobStore(BlobStore):
     """A blob store in a folder, made when the first blob is stored.
 
-    A blob is the read-only file `ab/cdef...`, named by its digest. It is written under a temporary name in
-    `tmp/`, synced, renamed, and the folder it is renamed in is synced before the call returns: no crash
-    leaves a name whose bytes are not there. `put_files` does this for some thousand files at a time, written
-    first and synced together, which is what makes small files fast; a process that is killed loses at most
-    the names of one such group. On macOS the sync reaches the drive, not the drive's own cache; a blob that
-    was lost there is found damaged when read, and counts as missing where it is empty.
+    A blob is the read-only file `ab/cdef...`, named by its digest. It is written under a temporary name in `tmp/`,
+    synced, renamed, and the folder it is renamed in is synced before the call returns: no crash leaves a name whose
+    bytes are not there. `put_files` does this for some thousand files at a time, written first and synced together,
+    which makes small files fast; a process that is killed loses at most the names of one such group. On macOS the
+    sync reaches the drive, not its cache; a blob lost there is found damaged, and counts as missing where it is empty.
 
     Args:
         folder: Where the blobs are.
@@ -56,8 +58,9 @@ class FolderBlobStore(BlobStore):
 
     folder: Path = attrs.field(converter=_absolute)
 
-    def missing(self, digests: Iterable[str]) -> tuple[str, ...]:  # noqa: D102
-        return tuple(digest for digest in dict.fromkeys(digests) if not self._touch(digest))
+    def sizes(self, digests: Iterable[str]) -> dict[str, int]:  # noqa: D102
+        found = ((digest, self._used(digest)) for digest in dict.fromkeys(digests))
+        return {digest: size for digest, size in found if size is not None}
 
     def put(self, digest: str, content: ByteStream) -> int:  # noqa: D102
         stored = self._stored_size(digest)
@@ -113,13 +116,35 @@ class FolderBlobStore(BlobStore):
                     found = os.stat(self._path(fan + rest))  # noqa: PTH116
                     yield fan + rest, found.st_size, found.st_mtime
 
-    def delete(self, digest: str) -> None:  # noqa: D102
+    def delete(self, digest: str, *, unless_used_since: float | None = None) -> bool:  # noqa: D102
         path = self._path(check_digest(digest))
         with disk_errors(f"blob {digest} can't be deleted"), contextlib.suppress(FileNotFoundError):
+            if unless_used_since is not None and os.stat(path).st_mtime > unless_used_since:  # noqa: PTH116
+                return False
             os.unlink(path)  # noqa: PTH108
+        return True
+
+    def put_part(self, digest: str, number: int, content: ByteStream) -> None:  # noqa: D102
+        check_part(number)
+        if not self._touch(digest):
+            self._parts.put(digest, number, content)
+
+    def parts(self, digest: str) -> dict[int, int]:  # noqa: D102
+        return self._parts.sizes(check_digest(digest))
+
+    def finish(self, digest: str, parts: int) -> int:  # noqa: D102
+        if not self._touch(digest):
+            try:
+                with self._parts.joined(digest, parts) as draft:
+                    self._publish([draft])
+            except Conflict:
+                if not self._touch(digest):
+                    raise
+        self._parts.discard(digest)
+        return self.size(digest)
 
     def remove_leftovers(self, *, older_than_s: float = 86_400) -> int:  # noqa: D102
-        removed, now = 0, time.time()
+        removed, now = self._parts.remove_older(older_than_s), time.time()
         for name in _names(self.folder / "tmp", re.compile(r".+")):
             leftover = self.folder / "tmp" / name
             with disk_errors(f"{str(leftover)!r} can't be removed"), contextlib.suppress(FileNotFoundError):
@@ -175,6 +200,10 @@ class FolderBlobStore(BlobStore):
     def _drafts(self) -> Drafts:
         return Drafts(f"{self.folder}{os.sep}tmp")
 
+    @property
+    def _parts(self) -> Parts:
+        return Parts(f"{self.folder}{os.sep}parts")
+
     @contextlib.contextmanager
     def _opened(self, digest: str) -> Iterator[BinaryIO]:
         check_digest(digest)
@@ -187,16 +216,7 @@ class FolderBlobStore(BlobStore):
             raise Unavailable(f"blob {digest} can't be read: {error}") from error
 
     def _read_verified(self, digest: str) -> Iterator[bytes]:
-        sha, held = hashlib.sha256(), b""
-        for chunk in self._read_from(digest, 0):
-            sha.update(chunk)
-            if held:
-                yield held
-            held = chunk
-        if sha.hexdigest() != digest:
-            raise self._damaged(digest)
-        if held:
-            yield held
+        return verified(digest, self._read_from(digest, 0), damaged=lambda: self._damaged(digest))
 
     def _read_from(self, digest: str, start: int) -> Iterator[bytes]:
         with self._opened(digest) as blob:
@@ -210,12 +230,13 @@ class FolderBlobStore(BlobStore):
         return found.st_size if found else None
 
     def _touch(self, digest: str) -> bool:
+        return self._used(digest) is not None
+
+    def _used(self, digest: str) -> int | None:
         found = self._stat(digest)
-        if found is None:
-            return False
-        if time.time() - found.st_mtime > _USED_AGAIN_AFTER_S:
-            return self._mark_used(digest)
-        return True
+        if found is None or (time.time() - found.st_mtime > _USED_AGAIN_AFTER_S and not self._mark_used(digest)):
+            return None
+        return found.st_size
 
     def _mark_used(self, digest: str) -> bool:
         try:
@@ -255,10 +276,7 @@ def _absent(digest: str) -> NotFound:
 
 def _expect(draft: Draft, digest: str, what: str) -> None:
     if draft.digest != digest:
-        raise InvalidArgument(
-            f"{what} has the digest {draft.digest} ({draft.size_bytes} bytes), not {digest}: it changed on "
-            "the way; send it again"
-        )
+        raise mismatch(what, found=draft.digest, size=draft.size_bytes, digest=digest)
 
 
 def _names(folder: Path, form: re.Pattern[str]) -> list[str]:
@@ -268,3 +286,15 @@ def _names(folder: Path, form: re.Pattern[str]) -> list[str]:
         return []
     except OSError as error:
         raise Unavailable(f"blobs can't be listed in {str(folder)!r}: {error.strerror}") from error
+
+
+def open_folder(url: str, *, prefix: str) -> FolderBlobStore:
+    """Return the store of a path or a `file://` URL, in the folder `blobs` below its prefix.
+
+    Raises:
+        InvalidArgument: It is a URL of another machine.
+    """
+    parts = urlsplit(url) if url.lower().startswith("file:") else None
+    if parts is not None and (parts.netloc not in ("", "localhost") or not parts.path.startswith("/")):
+        raise InvalidArgument(f"{url!r} names no folder of this machine; write file:///absolute/folder, or a path")
+    return FolderBlobStore(Path(unquote(parts.path) if parts else url).expanduser() / prefix / "blobs")

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import attrs
-from sqlalchemy import Column, MetaData, String, Table, insert, inspect, select, update
+from sqlalchemy import MetaData, select, update
 from sqlalchemy.engine import Connection
 
 from amlsdk.errors import Conflict
 from amlsdk.storage.catalogue import schema
 from amlsdk.storage.catalogue.database import Database
+from amlsdk.storage.catalogue.making import VERSION, has_tables, make_tables
 
 __all__ = ["HEAD", "MIGRATIONS", "WORKSPACE", "Schema", "create", "is_current", "migrate"]
 
@@ -40,16 +41,12 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 WORKSPACE = Schema(metadata=schema.metadata, migrations=MIGRATIONS, revisions=("0001", "0002", "0003", "0004", "0005"))
 HEAD = WORKSPACE.head
 
-_version = Table("alembic_version", MetaData(), Column("version_num", String(32), primary_key=True))
-
 
 def create(database: Database, of: Schema = WORKSPACE) -> None:
     """Make all tables, unless they are there."""
     with database.write() as connection:
-        if not inspect(connection).has_table(_version.name):
-            of.metadata.create_all(connection, checkfirst=False)
-            _version.create(connection)
-            connection.execute(insert(_version).values(version_num=of.head))
+        if not has_tables(connection):
+            make_tables(connection, of.metadata, schema=database.schema, revision=of.head)
 
 
 def is_current(database: Database, of: Schema = WORKSPACE) -> bool:
@@ -79,11 +76,11 @@ def migrate(database: Database, of: Schema = WORKSPACE) -> None:
         with Operations.context(MigrationContext.configure(connection)):
             for step in reversed(list(steps)):
                 step.module.upgrade()
-        connection.execute(update(_version).values(version_num=of.head))
+        connection.execute(update(VERSION).values(version_num=of.head))
 
 
 def _revision(connection: Connection, of: Schema) -> str:
-    found = connection.execute(select(_version.c.version_num)).scalar_one_or_none()
+    found = connection.execute(select(VERSION.c.version_num)).scalar_one_or_none()
     if found not in of.revisions:
         raise Conflict(
             f"the catalogue has the schema {found!r}; this version of amlsdk knows those up to {of.head!r}: "

@@ -9,16 +9,15 @@ from sqlalchemy import (
     Column,
     ForeignKey,
     Index,
-    Integer,
     MetaData,
     PrimaryKeyConstraint,
     Table,
-    Text,
     UniqueConstraint,
 )
 
 from amlsdk.storage.catalogue.migrating import Schema
 from amlsdk.storage.catalogue.schema.base import NAMING
+from amlsdk.storage.catalogue.types import Text, Whole
 
 __all__ = ["DIRECTORY", "member", "metadata", "sign_in", "subscription", "team", "token", "user", "workspace"]
 
@@ -76,7 +75,7 @@ member = Table(
     metadata,
     Column("resource_id", Text, nullable=False),
     Column("user_id", Text, ForeignKey("user.id"), nullable=False),
-    Column("role", Integer, nullable=False),
+    Column("role", Whole, nullable=False),
     Column("invited_by", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     PrimaryKeyConstraint("resource_id", "user_id"),
@@ -92,7 +91,7 @@ token = Table(
     # SHA-256 of the whole token, in hexadecimal digits: it has 256 random bits, which no dictionary has.
     Column("digest", Text, nullable=False),
     Column("kind", Text, nullable=False),
-    Column("role", Integer),
+    Column("role", Whole),
     Column("workspace_id", Text, ForeignKey("workspace.id", ondelete="CASCADE")),
     Column("created_by", Text, ForeignKey("user.id"), nullable=False),
     Column("created_at", BigInteger, nullable=False),

@@ -1,10 +1,10 @@
-"""What the tables have in common: the collection of them, and how their rows are numbered."""
+"""What the tables have in common: the collection of them, and how their constraints are named."""
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Integer, MetaData
+from sqlalchemy import MetaData
 
-__all__ = ["NAMING", "Number", "metadata"]
+__all__ = ["NAMING", "metadata"]
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -13,6 +13,3 @@ NAMING = {
     "pk": "pk_%(table_name)s",
 }
 metadata = MetaData(naming_convention=NAMING)
-
-# SQLite gives a row number to a column of this exact type only.
-Number = BigInteger().with_variant(Integer, "sqlite")

@@ -8,14 +8,13 @@ from sqlalchemy import (
     Column,
     ForeignKey,
     Index,
-    Integer,
     PrimaryKeyConstraint,
     Table,
-    Text,
     UniqueConstraint,
 )
 
-from amlsdk.storage.catalogue.schema.base import Number, metadata
+from amlsdk.storage.catalogue.schema.base import metadata
+from amlsdk.storage.catalogue.types import Number, Text, Whole
 
 __all__ = [
     "asset_name",
@@ -33,7 +32,7 @@ asset_name = Table(
     metadata,
     Column("kind", Text, nullable=False),
     Column("name", Text, nullable=False),
-    Column("last_version", Integer, nullable=False),
+    Column("last_version", Whole, nullable=False),
     PrimaryKeyConstraint("kind", "name"),
 )
 
@@ -43,7 +42,7 @@ manifest = Table(
     Column("pk", Number, primary_key=True),
     Column("id", Text, nullable=False, unique=True),
     Column("name", Text, nullable=False),
-    Column("version", Integer, nullable=False),
+    Column("version", Whole, nullable=False),
     Column("digest", Text, nullable=False),
     Column("files", Text, nullable=False),
     Column("script", Text, nullable=False),
@@ -55,7 +54,7 @@ manifest = Table(
     Column("description", Text, nullable=False),
     Column("user", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),
-    Column("same_as", Integer),
+    Column("same_as", Whole),
     UniqueConstraint("name", "version"),
     Index(None, "digest"),
 )
@@ -64,7 +63,7 @@ manifest_model = Table(
     "manifest_model",
     metadata,
     Column("manifest_pk", Number, ForeignKey("manifest.pk", ondelete="CASCADE"), nullable=False),
-    Column("position", Integer, nullable=False),
+    Column("position", Whole, nullable=False),
     Column("model_pk", Number, ForeignKey("model.pk"), nullable=False),
     PrimaryKeyConstraint("manifest_pk", "position"),
     Index(None, "model_pk"),
@@ -76,7 +75,7 @@ image = Table(
     Column("pk", Number, primary_key=True),
     Column("id", Text, nullable=False, unique=True),
     Column("name", Text, nullable=False),
-    Column("version", Integer, nullable=False),
+    Column("version", Whole, nullable=False),
     Column("manifest_pk", Number, ForeignKey("manifest.pk"), nullable=False),
     Column("builder", Text, nullable=False),
     Column("base", Text, nullable=False),
@@ -109,11 +108,11 @@ deployment = Table(
     Column("name", Text, nullable=False, unique=True),
     Column("target", Text, nullable=False),
     Column("image_pk", Number, ForeignKey("image.pk"), nullable=False),
-    Column("replicas", Integer, nullable=False),
-    Column("generation", Integer, nullable=False),
+    Column("replicas", Whole, nullable=False),
+    Column("generation", Whole, nullable=False),
     # Why the newest generation was asked for: what the history says once it serves.
     Column("cause", Text, nullable=False),
-    Column("observed", Integer, nullable=False),
+    Column("observed", Whole, nullable=False),
     Column("status", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("problem", Text),
@@ -128,7 +127,7 @@ deployment = Table(
     Column("user", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
-    Column("restarts", Integer, nullable=False),
+    Column("restarts", Whole, nullable=False),
     Column("owner", Text),
     Column("lease_until", BigInteger),
     Column("stop_requested", Boolean, nullable=False),
@@ -143,7 +142,7 @@ deployment_served = Table(
     "deployment_served",
     metadata,
     Column("deployment_pk", Number, ForeignKey("deployment.pk", ondelete="CASCADE"), nullable=False),
-    Column("number", Integer, nullable=False),
+    Column("number", Whole, nullable=False),
     Column("image_pk", Number, ForeignKey("image.pk"), nullable=False),
     Column("began_at", BigInteger, nullable=False),
     Column("ended_at", BigInteger),

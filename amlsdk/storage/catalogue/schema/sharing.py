@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Integer, LargeBinary, PrimaryKeyConstraint, Table, Text
+from sqlalchemy import BigInteger, Column, LargeBinary, PrimaryKeyConstraint, Table
 
 from amlsdk.storage.catalogue.schema.base import metadata
+from amlsdk.storage.catalogue.types import Text, Whole
 
 __all__ = ["agent", "output_chunk", "secret"]
 
@@ -26,7 +27,7 @@ agent = Table(
     Column("name", Text, nullable=False, unique=True),
     Column("user", Text, nullable=False),
     Column("owner", Text, nullable=False),
-    Column("slots", Integer, nullable=False),
+    Column("slots", Whole, nullable=False),
     Column("facts", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("last_seen_at", BigInteger, nullable=False),
@@ -38,7 +39,7 @@ output_chunk = Table(
     metadata,
     Column("owner_id", Text, nullable=False),
     Column("first_offset", BigInteger, nullable=False),
-    Column("size_bytes", Integer, nullable=False),
+    Column("size_bytes", Whole, nullable=False),
     Column("data", LargeBinary, nullable=False),
     PrimaryKeyConstraint("owner_id", "first_offset"),
 )

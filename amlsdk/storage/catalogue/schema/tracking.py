@@ -14,15 +14,14 @@ from sqlalchemy import (
     Float,
     ForeignKey,
     Index,
-    Integer,
     LargeBinary,
     PrimaryKeyConstraint,
     Table,
-    Text,
     UniqueConstraint,
 )
 
-from amlsdk.storage.catalogue.schema.base import Number, metadata
+from amlsdk.storage.catalogue.schema.base import metadata
+from amlsdk.storage.catalogue.types import Number, Text, Whole
 
 __all__ = [
     "experiment",
@@ -59,7 +58,7 @@ workspace = Table(
     Column("id", Text, primary_key=True),
     Column("name", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),
-    Column("slots", Integer, nullable=False),
+    Column("slots", Whole, nullable=False),
 )
 
 project = Table(
@@ -70,7 +69,7 @@ project = Table(
     Column("folder", Text),
     Column("description", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),
-    Column("last_run_number", Integer, nullable=False),
+    Column("last_run_number", Whole, nullable=False),
     Column("remote", Text),
     Column("branch", Text),
     Column("head", Text),
@@ -93,7 +92,7 @@ run = Table(
     metadata,
     Column("pk", Number, primary_key=True),
     Column("id", Text, nullable=False, unique=True),
-    Column("number", Integer, nullable=False),
+    Column("number", Whole, nullable=False),
     Column("name", Text, nullable=False),
     Column("project_id", Text, ForeignKey("project.id", ondelete="CASCADE"), nullable=False),
     Column("experiment_id", Text, ForeignKey("experiment.id", ondelete="CASCADE"), nullable=False),
@@ -107,7 +106,7 @@ run = Table(
     Column("ended_at", BigInteger),
     Column("target", Text),
     Column("job", Text),
-    Column("exit_code", Integer),
+    Column("exit_code", Whole),
     Column("owner", Text),
     Column("lease_until", BigInteger),
     Column("cancel_requested", Boolean, nullable=False),
@@ -127,7 +126,7 @@ run_state = Table(
     "run_state",
     metadata,
     _run_key(),
-    Column("number", Integer, nullable=False),
+    Column("number", Whole, nullable=False),
     Column("status", Text, nullable=False),
     Column("at", BigInteger, nullable=False),
     Column("reason", Text),
@@ -172,7 +171,7 @@ series_chunk = Table(
     Column("name", Text, nullable=False),
     Column("writer", Text, nullable=False),
     Column("first_offset", BigInteger, nullable=False),
-    Column("count", Integer, nullable=False),
+    Column("count", Whole, nullable=False),
     Column("data", LargeBinary, nullable=False),
     PrimaryKeyConstraint("run_pk", "name", "writer", "first_offset"),
 )
@@ -286,7 +285,7 @@ model_name = Table(
     "model_name",
     metadata,
     Column("name", Text, primary_key=True),
-    Column("last_version", Integer, nullable=False),
+    Column("last_version", Whole, nullable=False),
 )
 
 model = Table(
@@ -295,7 +294,7 @@ model = Table(
     Column("pk", Number, primary_key=True),
     Column("id", Text, nullable=False, unique=True),
     Column("name", Text, ForeignKey("model_name.name"), nullable=False),
-    Column("version", Integer, nullable=False),
+    Column("version", Whole, nullable=False),
     Column("digest", Text, nullable=False),
     Column("size_bytes", BigInteger, nullable=False),
     Column("format", Text, nullable=False),
@@ -304,7 +303,7 @@ model = Table(
     Column("description", Text, nullable=False),
     Column("user", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),
-    Column("same_as", Integer),
+    Column("same_as", Whole),
     UniqueConstraint("name", "version"),
     Index(None, "digest"),
     Index(None, "run_id"),

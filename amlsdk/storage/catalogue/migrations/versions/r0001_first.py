@@ -5,10 +5,10 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from amlsdk.storage.catalogue.types import Number, Text, Whole
+
 revision = "0001"
 down_revision: str | None = None
-
-_NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
@@ -25,29 +25,29 @@ def upgrade() -> None:
 def _projects() -> None:
     op.create_table(
         "workspace",
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("id", Text, nullable=False),
+        sa.Column("name", Text, nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
-        sa.Column("slots", sa.Integer(), nullable=False),
+        sa.Column("slots", Whole, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_workspace"),
     )
     op.create_table(
         "project",
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("folder", sa.Text(), nullable=True),
-        sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("id", Text, nullable=False),
+        sa.Column("name", Text, nullable=False),
+        sa.Column("folder", Text, nullable=True),
+        sa.Column("description", Text, nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
-        sa.Column("last_run_number", sa.Integer(), nullable=False),
+        sa.Column("last_run_number", Whole, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_project"),
         sa.UniqueConstraint("name", name="uq_project_name"),
     )
     op.create_table(
         "experiment",
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("project_id", sa.Text(), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("id", Text, nullable=False),
+        sa.Column("project_id", Text, nullable=False),
+        sa.Column("name", Text, nullable=False),
+        sa.Column("description", Text, nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["project_id"], ["project.id"], name="fk_experiment_project_id", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name="pk_experiment"),
@@ -58,28 +58,28 @@ def _projects() -> None:
 def _runs() -> None:
     op.create_table(
         "run",
-        sa.Column("pk", _NUMBER, nullable=False),
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("number", sa.Integer(), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("project_id", sa.Text(), nullable=False),
-        sa.Column("experiment_id", sa.Text(), nullable=False),
-        sa.Column("parent_id", sa.Text(), nullable=True),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("status", sa.Text(), nullable=False),
-        sa.Column("error", sa.Text(), nullable=True),
-        sa.Column("user", sa.Text(), nullable=False),
+        sa.Column("pk", Number, nullable=False),
+        sa.Column("id", Text, nullable=False),
+        sa.Column("number", Whole, nullable=False),
+        sa.Column("name", Text, nullable=False),
+        sa.Column("project_id", Text, nullable=False),
+        sa.Column("experiment_id", Text, nullable=False),
+        sa.Column("parent_id", Text, nullable=True),
+        sa.Column("kind", Text, nullable=False),
+        sa.Column("status", Text, nullable=False),
+        sa.Column("error", Text, nullable=True),
+        sa.Column("user", Text, nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("started_at", sa.BigInteger(), nullable=True),
         sa.Column("ended_at", sa.BigInteger(), nullable=True),
-        sa.Column("target", sa.Text(), nullable=True),
-        sa.Column("job", sa.Text(), nullable=True),
-        sa.Column("exit_code", sa.Integer(), nullable=True),
-        sa.Column("owner", sa.Text(), nullable=True),
+        sa.Column("target", Text, nullable=True),
+        sa.Column("job", Text, nullable=True),
+        sa.Column("exit_code", Whole, nullable=True),
+        sa.Column("owner", Text, nullable=True),
         sa.Column("lease_until", sa.BigInteger(), nullable=True),
         sa.Column("cancel_requested", sa.Boolean(), nullable=False),
-        sa.Column("claimed_status", sa.Text(), nullable=True),
-        sa.Column("claimed_error", sa.Text(), nullable=True),
+        sa.Column("claimed_status", Text, nullable=True),
+        sa.Column("claimed_error", Text, nullable=True),
         sa.ForeignKeyConstraint(["experiment_id"], ["experiment.id"], name="fk_run_experiment_id", ondelete="CASCADE"),
         sa.ForeignKeyConstraint(["project_id"], ["project.id"], name="fk_run_project_id", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("pk", name="pk_run"),
@@ -94,11 +94,11 @@ def _runs() -> None:
     op.create_index("ix_run_status_target_pk", "run", ["status", "target", "pk"])
     op.create_table(
         "run_state",
-        sa.Column("run_pk", _NUMBER, nullable=False),
-        sa.Column("number", sa.Integer(), nullable=False),
-        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("run_pk", Number, nullable=False),
+        sa.Column("number", Whole, nullable=False),
+        sa.Column("status", Text, nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("reason", Text, nullable=True),
         sa.ForeignKeyConstraint(["run_pk"], ["run.pk"], name="fk_run_state_run_pk", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("run_pk", "number", name="pk_run_state"),
     )
@@ -107,16 +107,16 @@ def _runs() -> None:
 def _metrics() -> None:
     op.create_table(
         "metric",
-        sa.Column("run_pk", _NUMBER, nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("experiment_id", sa.Text(), nullable=False),
+        sa.Column("run_pk", Number, nullable=False),
+        sa.Column("name", Text, nullable=False),
+        sa.Column("experiment_id", Text, nullable=False),
         sa.Column("count", sa.BigInteger(), nullable=False),
         sa.Column("last", sa.Float(precision=53), nullable=True),
         sa.Column("min", sa.Float(precision=53), nullable=True),
         sa.Column("max", sa.Float(precision=53), nullable=True),
         sa.Column("last_step", sa.BigInteger(), nullable=False),
         sa.Column("last_time", sa.BigInteger(), nullable=False),
-        sa.Column("last_writer", sa.Text(), nullable=False),
+        sa.Column("last_writer", Text, nullable=False),
         sa.Column("last_offset", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["run_pk"], ["run.pk"], name="fk_metric_run_pk", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("run_pk", "name", name="pk_metric"),
@@ -126,11 +126,11 @@ def _metrics() -> None:
     op.create_index("ix_metric_name_last_run_pk", "metric", ["name", "last", "run_pk"])
     op.create_table(
         "series_chunk",
-        sa.Column("run_pk", _NUMBER, nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("writer", sa.Text(), nullable=False),
+        sa.Column("run_pk", Number, nullable=False),
+        sa.Column("name", Text, nullable=False),
+        sa.Column("writer", Text, nullable=False),
         sa.Column("first_offset", sa.BigInteger(), nullable=False),
-        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("count", Whole, nullable=False),
         sa.Column("data", sa.LargeBinary(), nullable=False),
         sa.ForeignKeyConstraint(["run_pk"], ["run.pk"], name="fk_series_chunk_run_pk", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("run_pk", "name", "writer", "first_offset", name="pk_series_chunk"),
@@ -140,10 +140,10 @@ def _metrics() -> None:
 def _texts() -> None:
     op.create_table(
         "param",
-        sa.Column("run_pk", _NUMBER, nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("experiment_id", sa.Text(), nullable=False),
-        sa.Column("value", sa.Text(), nullable=False),
+        sa.Column("run_pk", Number, nullable=False),
+        sa.Column("name", Text, nullable=False),
+        sa.Column("experiment_id", Text, nullable=False),
+        sa.Column("value", Text, nullable=False),
         sa.Column("number", sa.Float(precision=53), nullable=True),
         sa.Column("time", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["run_pk"], ["run.pk"], name="fk_param_run_pk", ondelete="CASCADE"),
@@ -154,10 +154,10 @@ def _texts() -> None:
     op.create_index("ix_param_name_value_run_pk", "param", ["name", "value", "run_pk"])
     op.create_table(
         "tag",
-        sa.Column("run_pk", _NUMBER, nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("experiment_id", sa.Text(), nullable=False),
-        sa.Column("value", sa.Text(), nullable=False),
+        sa.Column("run_pk", Number, nullable=False),
+        sa.Column("name", Text, nullable=False),
+        sa.Column("experiment_id", Text, nullable=False),
+        sa.Column("value", Text, nullable=False),
         sa.Column("number", sa.Float(precision=53), nullable=True),
         sa.Column("time", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["run_pk"], ["run.pk"], name="fk_tag_run_pk", ondelete="CASCADE"),
@@ -171,38 +171,38 @@ def _texts() -> None:
 def _logged() -> None:
     op.create_table(
         "run_row",
-        sa.Column("run_pk", _NUMBER, nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("run_pk", Number, nullable=False),
+        sa.Column("name", Text, nullable=False),
         sa.Column("time", sa.BigInteger(), nullable=False),
-        sa.Column("writer", sa.Text(), nullable=False),
+        sa.Column("writer", Text, nullable=False),
         sa.Column("offset", sa.BigInteger(), nullable=False),
-        sa.Column("values", sa.Text(), nullable=False),
+        sa.Column("values", Text, nullable=False),
         sa.ForeignKeyConstraint(["run_pk"], ["run.pk"], name="fk_run_row_run_pk", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("run_pk", "name", "time", "writer", "offset", name="pk_run_row"),
     )
     op.create_table(
         "run_file",
-        sa.Column("run_pk", _NUMBER, nullable=False),
-        sa.Column("path", sa.Text(), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("run_pk", Number, nullable=False),
+        sa.Column("path", Text, nullable=False),
+        sa.Column("kind", Text, nullable=False),
+        sa.Column("digest", Text, nullable=False),
         sa.Column("size_bytes", sa.BigInteger(), nullable=False),
-        sa.Column("mode", sa.Text(), nullable=False),
+        sa.Column("mode", Text, nullable=False),
         sa.Column("time", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["run_pk"], ["run.pk"], name="fk_run_file_run_pk", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("run_pk", "path", name="pk_run_file"),
     )
     op.create_table(
         "run_input",
-        sa.Column("run_pk", _NUMBER, nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("digest", sa.Text(), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("source", sa.Text(), nullable=False),
-        sa.Column("source_run_id", sa.Text(), nullable=True),
+        sa.Column("run_pk", Number, nullable=False),
+        sa.Column("name", Text, nullable=False),
+        sa.Column("digest", Text, nullable=False),
+        sa.Column("kind", Text, nullable=False),
+        sa.Column("source", Text, nullable=False),
+        sa.Column("source_run_id", Text, nullable=True),
         sa.Column("size_bytes", sa.BigInteger(), nullable=False),
-        sa.Column("schema", sa.Text(), nullable=True),
-        sa.Column("profile", sa.Text(), nullable=True),
+        sa.Column("schema", Text, nullable=True),
+        sa.Column("profile", Text, nullable=True),
         sa.ForeignKeyConstraint(["run_pk"], ["run.pk"], name="fk_run_input_run_pk", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("run_pk", "name", name="pk_run_input"),
     )
@@ -210,9 +210,9 @@ def _logged() -> None:
     op.create_index("ix_run_input_source_run_id", "run_input", ["source_run_id"])
     op.create_table(
         "run_context",
-        sa.Column("run_pk", _NUMBER, nullable=False),
-        sa.Column("topic", sa.Text(), nullable=False),
-        sa.Column("value", sa.Text(), nullable=False),
+        sa.Column("run_pk", Number, nullable=False),
+        sa.Column("topic", Text, nullable=False),
+        sa.Column("value", Text, nullable=False),
         sa.ForeignKeyConstraint(["run_pk"], ["run.pk"], name="fk_run_context_run_pk", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("run_pk", "topic", name="pk_run_context"),
     )
@@ -221,8 +221,8 @@ def _logged() -> None:
 def _journals() -> None:
     op.create_table(
         "journal",
-        sa.Column("run_pk", _NUMBER, nullable=False),
-        sa.Column("writer", sa.Text(), nullable=False),
+        sa.Column("run_pk", Number, nullable=False),
+        sa.Column("writer", Text, nullable=False),
         sa.Column("offset", sa.BigInteger(), nullable=False),
         sa.Column("digest_state", sa.LargeBinary(), nullable=False),
         sa.Column("ended", sa.Boolean(), nullable=False),
@@ -231,10 +231,10 @@ def _journals() -> None:
     )
     op.create_table(
         "journal_fault",
-        sa.Column("run_pk", _NUMBER, nullable=False),
-        sa.Column("writer", sa.Text(), nullable=False),
+        sa.Column("run_pk", Number, nullable=False),
+        sa.Column("writer", Text, nullable=False),
         sa.Column("offset", sa.BigInteger(), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("reason", Text, nullable=False),
         sa.ForeignKeyConstraint(["run_pk"], ["run.pk"], name="fk_journal_fault_run_pk", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("run_pk", "writer", "offset", name="pk_journal_fault"),
     )
@@ -243,7 +243,7 @@ def _journals() -> None:
 def _models() -> None:
     op.create_table(
         "fileset",
-        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("digest", Text, nullable=False),
         sa.Column("file_count", sa.BigInteger(), nullable=False),
         sa.Column("size_bytes", sa.BigInteger(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
@@ -251,23 +251,23 @@ def _models() -> None:
     )
     op.create_table(
         "model_name",
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("last_version", sa.Integer(), nullable=False),
+        sa.Column("name", Text, nullable=False),
+        sa.Column("last_version", Whole, nullable=False),
         sa.PrimaryKeyConstraint("name", name="pk_model_name"),
     )
     op.create_table(
         "model",
-        sa.Column("pk", _NUMBER, nullable=False),
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("version", sa.Integer(), nullable=False),
-        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("pk", Number, nullable=False),
+        sa.Column("id", Text, nullable=False),
+        sa.Column("name", Text, nullable=False),
+        sa.Column("version", Whole, nullable=False),
+        sa.Column("digest", Text, nullable=False),
         sa.Column("size_bytes", sa.BigInteger(), nullable=False),
-        sa.Column("format", sa.Text(), nullable=False),
-        sa.Column("algorithm", sa.Text(), nullable=False),
-        sa.Column("run_id", sa.Text(), nullable=True),
-        sa.Column("description", sa.Text(), nullable=False),
-        sa.Column("user", sa.Text(), nullable=False),
+        sa.Column("format", Text, nullable=False),
+        sa.Column("algorithm", Text, nullable=False),
+        sa.Column("run_id", Text, nullable=True),
+        sa.Column("description", Text, nullable=False),
+        sa.Column("user", Text, nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["name"], ["model_name.name"], name="fk_model_name"),
         sa.PrimaryKeyConstraint("pk", name="pk_model"),
@@ -278,17 +278,17 @@ def _models() -> None:
     op.create_index("ix_model_run_id", "model", ["run_id"])
     op.create_table(
         "model_tag",
-        sa.Column("model_pk", _NUMBER, nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("value", sa.Text(), nullable=False),
+        sa.Column("model_pk", Number, nullable=False),
+        sa.Column("name", Text, nullable=False),
+        sa.Column("value", Text, nullable=False),
         sa.ForeignKeyConstraint(["model_pk"], ["model.pk"], name="fk_model_tag_model_pk", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("model_pk", "name", name="pk_model_tag"),
     )
     op.create_table(
         "model_alias",
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("alias", sa.Text(), nullable=False),
-        sa.Column("model_pk", _NUMBER, nullable=False),
+        sa.Column("name", Text, nullable=False),
+        sa.Column("alias", Text, nullable=False),
+        sa.Column("model_pk", Number, nullable=False),
         sa.ForeignKeyConstraint(["model_pk"], ["model.pk"], name="fk_model_alias_model_pk", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("name", "alias", name="pk_model_alias"),
     )

@@ -10,6 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
+from amlsdk.storage.catalogue.types import Number, Text
+
 revision = "0003"
 down_revision: str | None = "0002"
 
@@ -21,8 +23,8 @@ def upgrade() -> None:
     """Add the table, and fill it for the runs that are there."""
     summary = op.create_table(
         "run_summary",
-        sa.Column("run_pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False, autoincrement=False),
-        sa.Column("texts", sa.Text(), nullable=False),
+        sa.Column("run_pk", Number, nullable=False, autoincrement=False),
+        sa.Column("texts", Text, nullable=False),
         sa.Column("numbers", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("run_pk", name="pk_run_summary"),
         sa.ForeignKeyConstraint(["run_pk"], ["run.pk"], name="fk_run_summary_run_pk", ondelete="CASCADE"),

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from amlsdk.storage.catalogue.types import Number, Text, Whole
+
 revision = "0004"
 down_revision: str | None = "0003"
-
-_NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
@@ -23,9 +23,9 @@ def upgrade() -> None:
 def _names() -> None:
     op.create_table(
         "asset_name",
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("last_version", sa.Integer(), nullable=False),
+        sa.Column("kind", Text, nullable=False),
+        sa.Column("name", Text, nullable=False),
+        sa.Column("last_version", Whole, nullable=False),
         sa.PrimaryKeyConstraint("kind", "name", name="pk_asset_name"),
     )
 
@@ -33,22 +33,22 @@ def _names() -> None:
 def _manifests() -> None:
     op.create_table(
         "manifest",
-        sa.Column("pk", _NUMBER, nullable=False),
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("version", sa.Integer(), nullable=False),
-        sa.Column("digest", sa.Text(), nullable=False),
-        sa.Column("files", sa.Text(), nullable=False),
-        sa.Column("script", sa.Text(), nullable=False),
-        sa.Column("python", sa.Text(), nullable=False),
-        sa.Column("platform", sa.Text(), nullable=False),
-        sa.Column("dependencies", sa.Text(), nullable=False),
-        sa.Column("unsafe", sa.Text(), nullable=False),
-        sa.Column("notes", sa.Text(), nullable=False),
-        sa.Column("description", sa.Text(), nullable=False),
-        sa.Column("user", sa.Text(), nullable=False),
+        sa.Column("pk", Number, nullable=False),
+        sa.Column("id", Text, nullable=False),
+        sa.Column("name", Text, nullable=False),
+        sa.Column("version", Whole, nullable=False),
+        sa.Column("digest", Text, nullable=False),
+        sa.Column("files", Text, nullable=False),
+        sa.Column("script", Text, nullable=False),
+        sa.Column("python", Text, nullable=False),
+        sa.Column("platform", Text, nullable=False),
+        sa.Column("dependencies", Text, nullable=False),
+        sa.Column("unsafe", Text, nullable=False),
+        sa.Column("notes", Text, nullable=False),
+        sa.Column("description", Text, nullable=False),
+        sa.Column("user", Text, nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
-        sa.Column("same_as", sa.Integer(), nullable=True),
+        sa.Column("same_as", Whole, nullable=True),
         sa.PrimaryKeyConstraint("pk", name="pk_manifest"),
         sa.UniqueConstraint("id", name="uq_manifest_id"),
         sa.UniqueConstraint("name", "version", name="uq_manifest_name_version"),
@@ -56,9 +56,9 @@ def _manifests() -> None:
     op.create_index("ix_manifest_digest", "manifest", ["digest"])
     op.create_table(
         "manifest_model",
-        sa.Column("manifest_pk", _NUMBER, nullable=False),
-        sa.Column("position", sa.Integer(), nullable=False),
-        sa.Column("model_pk", _NUMBER, nullable=False),
+        sa.Column("manifest_pk", Number, nullable=False),
+        sa.Column("position", Whole, nullable=False),
+        sa.Column("model_pk", Number, nullable=False),
         sa.ForeignKeyConstraint(
             ["manifest_pk"], ["manifest.pk"], name="fk_manifest_model_manifest_pk", ondelete="CASCADE"
         ),
@@ -71,27 +71,27 @@ def _manifests() -> None:
 def _images() -> None:
     op.create_table(
         "image",
-        sa.Column("pk", _NUMBER, nullable=False),
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("version", sa.Integer(), nullable=False),
-        sa.Column("manifest_pk", _NUMBER, nullable=False),
-        sa.Column("builder", sa.Text(), nullable=False),
-        sa.Column("base", sa.Text(), nullable=False),
-        sa.Column("status", sa.Text(), nullable=False),
-        sa.Column("step", sa.Text(), nullable=False),
-        sa.Column("error", sa.Text(), nullable=True),
-        sa.Column("digest", sa.Text(), nullable=True),
-        sa.Column("files", sa.Text(), nullable=True),
+        sa.Column("pk", Number, nullable=False),
+        sa.Column("id", Text, nullable=False),
+        sa.Column("name", Text, nullable=False),
+        sa.Column("version", Whole, nullable=False),
+        sa.Column("manifest_pk", Number, nullable=False),
+        sa.Column("builder", Text, nullable=False),
+        sa.Column("base", Text, nullable=False),
+        sa.Column("status", Text, nullable=False),
+        sa.Column("step", Text, nullable=False),
+        sa.Column("error", Text, nullable=True),
+        sa.Column("digest", Text, nullable=True),
+        sa.Column("files", Text, nullable=True),
         sa.Column("size_bytes", sa.BigInteger(), nullable=False),
         sa.Column("unpacked_bytes", sa.BigInteger(), nullable=False),
-        sa.Column("layers", sa.Text(), nullable=False),
-        sa.Column("platform", sa.Text(), nullable=False),
-        sa.Column("python", sa.Text(), nullable=False),
-        sa.Column("user", sa.Text(), nullable=False),
+        sa.Column("layers", Text, nullable=False),
+        sa.Column("platform", Text, nullable=False),
+        sa.Column("python", Text, nullable=False),
+        sa.Column("user", Text, nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("ended_at", sa.BigInteger(), nullable=True),
-        sa.Column("owner", sa.Text(), nullable=False),
+        sa.Column("owner", Text, nullable=False),
         sa.Column("lease_until", sa.BigInteger(), nullable=False),
         sa.Column("cancel_requested", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(["manifest_pk"], ["manifest.pk"], name="fk_image_manifest_pk"),
@@ -106,30 +106,30 @@ def _images() -> None:
 def _deployments() -> None:
     op.create_table(
         "deployment",
-        sa.Column("pk", _NUMBER, nullable=False),
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("target", sa.Text(), nullable=False),
-        sa.Column("image_pk", _NUMBER, nullable=False),
-        sa.Column("replicas", sa.Integer(), nullable=False),
-        sa.Column("generation", sa.Integer(), nullable=False),
-        sa.Column("cause", sa.Text(), nullable=False),
-        sa.Column("observed", sa.Integer(), nullable=False),
-        sa.Column("status", sa.Text(), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=False),
-        sa.Column("problem", sa.Text(), nullable=True),
-        sa.Column("serving_pk", _NUMBER, nullable=True),
-        sa.Column("scoring_uri", sa.Text(), nullable=True),
-        sa.Column("settings", sa.Text(), nullable=False),
-        sa.Column("environment_variables", sa.Text(), nullable=False),
-        sa.Column("primary_key", sa.Text(), nullable=False),
-        sa.Column("secondary_key", sa.Text(), nullable=False),
-        sa.Column("keys_seen", sa.Text(), nullable=False),
-        sa.Column("user", sa.Text(), nullable=False),
+        sa.Column("pk", Number, nullable=False),
+        sa.Column("id", Text, nullable=False),
+        sa.Column("name", Text, nullable=False),
+        sa.Column("target", Text, nullable=False),
+        sa.Column("image_pk", Number, nullable=False),
+        sa.Column("replicas", Whole, nullable=False),
+        sa.Column("generation", Whole, nullable=False),
+        sa.Column("cause", Text, nullable=False),
+        sa.Column("observed", Whole, nullable=False),
+        sa.Column("status", Text, nullable=False),
+        sa.Column("reason", Text, nullable=False),
+        sa.Column("problem", Text, nullable=True),
+        sa.Column("serving_pk", Number, nullable=True),
+        sa.Column("scoring_uri", Text, nullable=True),
+        sa.Column("settings", Text, nullable=False),
+        sa.Column("environment_variables", Text, nullable=False),
+        sa.Column("primary_key", Text, nullable=False),
+        sa.Column("secondary_key", Text, nullable=False),
+        sa.Column("keys_seen", Text, nullable=False),
+        sa.Column("user", Text, nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("updated_at", sa.BigInteger(), nullable=False),
-        sa.Column("restarts", sa.Integer(), nullable=False),
-        sa.Column("owner", sa.Text(), nullable=True),
+        sa.Column("restarts", Whole, nullable=False),
+        sa.Column("owner", Text, nullable=True),
         sa.Column("lease_until", sa.BigInteger(), nullable=True),
         sa.Column("stop_requested", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(["image_pk"], ["image.pk"], name="fk_deployment_image_pk"),
@@ -145,12 +145,12 @@ def _deployments() -> None:
 def _what_served() -> None:
     op.create_table(
         "deployment_served",
-        sa.Column("deployment_pk", _NUMBER, nullable=False),
-        sa.Column("number", sa.Integer(), nullable=False),
-        sa.Column("image_pk", _NUMBER, nullable=False),
+        sa.Column("deployment_pk", Number, nullable=False),
+        sa.Column("number", Whole, nullable=False),
+        sa.Column("image_pk", Number, nullable=False),
         sa.Column("began_at", sa.BigInteger(), nullable=False),
         sa.Column("ended_at", sa.BigInteger(), nullable=True),
-        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("reason", Text, nullable=False),
         sa.ForeignKeyConstraint(
             ["deployment_pk"], ["deployment.pk"], name="fk_deployment_served_deployment_pk", ondelete="CASCADE"
         ),
@@ -160,10 +160,10 @@ def _what_served() -> None:
     op.create_index("ix_deployment_served_image_pk", "deployment_served", ["image_pk"])
     op.create_table(
         "deployment_traffic",
-        sa.Column("deployment_pk", _NUMBER, nullable=False),
+        sa.Column("deployment_pk", Number, nullable=False),
         sa.Column("stretch", sa.BigInteger(), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
-        sa.Column("counts", sa.Text(), nullable=False),
+        sa.Column("counts", Text, nullable=False),
         sa.ForeignKeyConstraint(
             ["deployment_pk"], ["deployment.pk"], name="fk_deployment_traffic_deployment_pk", ondelete="CASCADE"
         ),

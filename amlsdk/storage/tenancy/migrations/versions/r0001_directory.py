@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from amlsdk.storage.catalogue.types import Text, Whole
+
 revision = "0001"
 down_revision: str | None = None
 
@@ -23,9 +25,9 @@ def upgrade() -> None:
 def _subscription() -> None:
     op.create_table(
         "subscription",
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("regions", sa.Text(), nullable=False),
+        sa.Column("id", Text, nullable=False),
+        sa.Column("name", Text, nullable=False),
+        sa.Column("regions", Text, nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_subscription"),
     )
@@ -34,10 +36,10 @@ def _subscription() -> None:
 def _team() -> None:
     op.create_table(
         "team",
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("resource_group", sa.Text(), nullable=False),
-        sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("id", Text, nullable=False),
+        sa.Column("name", Text, nullable=False),
+        sa.Column("resource_group", Text, nullable=False),
+        sa.Column("description", Text, nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_team"),
         sa.UniqueConstraint("name", name="uq_team_name"),
@@ -47,10 +49,10 @@ def _team() -> None:
 def _user() -> None:
     op.create_table(
         "user",
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("issuer", sa.Text(), nullable=True),
-        sa.Column("subject", sa.Text(), nullable=True),
+        sa.Column("id", Text, nullable=False),
+        sa.Column("name", Text, nullable=False),
+        sa.Column("issuer", Text, nullable=True),
+        sa.Column("subject", Text, nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_user"),
         sa.UniqueConstraint("issuer", "subject", name="uq_user_issuer_subject"),
@@ -61,10 +63,10 @@ def _user() -> None:
 def _member() -> None:
     op.create_table(
         "member",
-        sa.Column("resource_id", sa.Text(), nullable=False),
-        sa.Column("user_id", sa.Text(), nullable=False),
-        sa.Column("role", sa.Integer(), nullable=False),
-        sa.Column("invited_by", sa.Text(), nullable=False),
+        sa.Column("resource_id", Text, nullable=False),
+        sa.Column("user_id", Text, nullable=False),
+        sa.Column("role", Whole, nullable=False),
+        sa.Column("invited_by", Text, nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["user_id"], ["user.id"], name="fk_member_user_id"),
         sa.PrimaryKeyConstraint("resource_id", "user_id", name="pk_member"),
@@ -75,9 +77,9 @@ def _member() -> None:
 def _sign_in() -> None:
     op.create_table(
         "sign_in",
-        sa.Column("state", sa.Text(), nullable=False),
-        sa.Column("facts", sa.Text(), nullable=False),
-        sa.Column("user_id", sa.Text(), nullable=True),
+        sa.Column("state", Text, nullable=False),
+        sa.Column("facts", Text, nullable=False),
+        sa.Column("user_id", Text, nullable=True),
         sa.Column("expires_at", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["user_id"], ["user.id"], name="fk_sign_in_user_id"),
         sa.PrimaryKeyConstraint("state", name="pk_sign_in"),
@@ -87,12 +89,12 @@ def _sign_in() -> None:
 def _workspace() -> None:
     op.create_table(
         "workspace",
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("team_id", sa.Text(), nullable=False),
-        sa.Column("region", sa.Text(), nullable=False),
-        sa.Column("description", sa.Text(), nullable=False),
-        sa.Column("place", sa.Text(), nullable=True),
+        sa.Column("id", Text, nullable=False),
+        sa.Column("name", Text, nullable=False),
+        sa.Column("team_id", Text, nullable=False),
+        sa.Column("region", Text, nullable=False),
+        sa.Column("description", Text, nullable=False),
+        sa.Column("place", Text, nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["team_id"], ["team.id"], name="fk_workspace_team_id"),
         sa.PrimaryKeyConstraint("id", name="pk_workspace"),
@@ -104,14 +106,14 @@ def _workspace() -> None:
 def _token() -> None:
     op.create_table(
         "token",
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("user_id", sa.Text(), nullable=False),
-        sa.Column("digest", sa.Text(), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("role", sa.Integer(), nullable=True),
-        sa.Column("workspace_id", sa.Text(), nullable=True),
-        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.Column("id", Text, nullable=False),
+        sa.Column("name", Text, nullable=False),
+        sa.Column("user_id", Text, nullable=False),
+        sa.Column("digest", Text, nullable=False),
+        sa.Column("kind", Text, nullable=False),
+        sa.Column("role", Whole, nullable=True),
+        sa.Column("workspace_id", Text, nullable=True),
+        sa.Column("created_by", Text, nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("expires_at", sa.BigInteger(), nullable=True),
         sa.Column("last_used_at", sa.BigInteger(), nullable=True),

@@ -1,0 +1,120 @@
+"""Points into a service from twenty processes, each of which logs by the public API; and the cost of `run.log`."""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import amlsdk
+
+WRITERS = 20
+POINTS = 250_000
+CALLS = 20_000
+AML = (sys.executable, "-c", "from amlsdk.cli import main; main()")
+QUIET = amlsdk.Config(capture_context=False, capture_source=False, system_metrics_s=None)
+
+# Says when it is ready, waits for a line, logs, and says when all of it is with the service.
+WRITER = """
+import sys, amlsdk
+config = amlsdk.Config(capture_context=False, capture_source=False, system_metrics_s=None)
+with amlsdk.connect(sys.argv[1], config=config) as ws:
+    with ws.projects.get_or_create("p").experiments.get_or_create("e").start_run() as run:
+        print(run.id, flush=True)
+        sys.stdin.readline()
+        log = run.log
+        for step in range(int(sys.argv[2])):
+            log("loss", 1.0 / (step + 1), step=step)
+        run.flush()
+        print("there", flush=True)
+"""
+
+
+class Server:
+    """`aml serve` over SQLite and a folder, in a process of its own; it may be killed and begun again."""
+
+    def __init__(self, root: Path) -> None:
+        self.root, self.url, self.token = root, "", ""
+        self.begin()
+
+    def begin(self) -> None:
+        options = ("--rate", "0", "--access-log", os.devnull, "--port", str(urlsplit(self.url).port or 0))
+        command = [*AML, "serve", "--json", "--root", str(self.root), *options]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE)
+        announced = json.loads(self.process.stdout.readline())
+        self.url, self.token = announced["url"], announced["token"] or self.token
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+
+def main() -> dict:
+    """Measure in a temporary folder."""
+    with tempfile.TemporaryDirectory() as name:
+        os.environ["AMLSDK_HOME"] = f"{name}/home"
+        server = Server(Path(name) / "service")
+        os.environ["AMLSDK_TOKEN"] = server.token
+        try:
+            return {**from_writers(server.url), **cost_of_log(server)}
+        finally:
+            server.kill()
+
+
+def from_writers(url: str) -> dict:
+    """Points a second, from the first call of `run.log` until the service has every point."""
+    command = [sys.executable, "-c", WRITER, url, str(POINTS)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    writers = [subprocess.Popen(command, **pipes) for _ in range(WRITERS)]
+    runs = [writer.stdout.readline().strip() for writer in writers]
+    begun = time.perf_counter()
+    for writer in writers:
+        writer.stdin.write("\n")
+        writer.stdin.flush()
+    assert [writer.stdout.readline() for writer in writers] == ["there\n"] * WRITERS
+    took = time.perf_counter() - begun
+    for writer in writers:
+        writer.communicate()
+    with amlsdk.connect(url, config=QUIET) as workspace:
+        for run in map(workspace.runs.get, runs):
+            assert run.status == "Completed"
+            assert list(run.series("loss").steps) == list(range(POINTS))
+    return {"points_per_s": round(WRITERS * POINTS / took)}
+
+
+def cost_of_log(server: Server) -> dict:
+    """Median of one call of `run.log` with the server up and away, and how soon all is there after its return."""
+    with amlsdk.connect(server.url, config=QUIET) as workspace:
+        run = workspace.projects.get_or_create("p").experiments.get_or_create("e").start_run()
+        up = one_call(run, "up")
+        run.flush()
+        server.kill()
+        away = one_call(run, "away")
+        server.begin()
+        back = time.perf_counter()
+        # From elsewhere, so to speak: reading a run by the connection that logs to it would send what is left.
+        with amlsdk.connect(server.url, config=QUIET) as other:
+            while len(other.runs.get(run.id).record.metrics) < 2:
+                pass
+            took = time.perf_counter() - back
+            run.complete()
+            assert list(other.runs.get(run.id).series("away").steps) == list(range(CALLS))
+    return {"log_call_up_us": up, "log_call_away_us": away, "there_after_return_s": took}
+
+
+def one_call(run: amlsdk.Run, name: str) -> float:
+    took = []
+    clock, log = time.perf_counter, run.log
+    for step in range(CALLS):
+        before = clock()
+        log(name, 1.0 / (step + 1), step=step)
+        took.append(clock() - before)
+    return statistics.median(took) * 1e6
+
+
+if __name__ == "__main__":
+    print(json.dumps(main()))
