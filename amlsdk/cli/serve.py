@@ -37,6 +37,7 @@ _FILES = 8192
 )
 @click.option("--database", metavar="URL", help="A PostgreSQL: postgresql+psycopg://... Default: SQLite in the folder.")
 @click.option("--blobs", metavar="URL", help="Where files go: azure://..., any URL of fsspec. Default: the folder.")
+@click.option("--secrets", metavar="URL", help="An Azure Key Vault: https://... Default: encrypted in the database.")
 @click.option("--owner", default="owner", show_default=True, help="Name of the first owner, where the service is new.")
 @click.option("--tls-certificate", type=click.Path(path_type=Path), metavar="FILE", help="Speak HTTPS with this (PEM).")
 @click.option("--tls-key", type=click.Path(path_type=Path), metavar="FILE", help="Key of the certificate (PEM).")

@@ -19,6 +19,8 @@ from amlsdk.storage.blobs.folder import FolderBlobStore
 from amlsdk.storage.blobs.opening import open_store
 from amlsdk.storage.catalogue.schema import deployment, manifest, model, project
 from amlsdk.storage.outputs.folder import FolderOutputs
+from amlsdk.storage.secrets.base import SecretStore
+from amlsdk.storage.secrets.opening import open_secrets
 from amlsdk.storage.secrets.sealed import SealedSecrets
 
 __all__ = ["Estate", "FolderEstate", "Open", "empty_store", "store_of"]
@@ -40,9 +42,14 @@ class Open:
 
 
 class Estate(ABC):
-    """Workspaces wherever they are kept. Safe across threads."""
+    """Workspaces wherever they are kept. Safe across threads.
 
-    def __init__(self) -> None:
+    Args:
+        secrets: URL of the store of their secrets; None is encrypted in each catalogue.
+    """
+
+    def __init__(self, *, secrets: str | None = None) -> None:
+        self._secrets = secrets
         self._open: dict[str, Open] = {}
         self._lock = threading.Lock()
         self._closed = False
@@ -103,6 +110,12 @@ class Estate(ABC):
                 opened.close()
             self._open.clear()
 
+    def secrets_of(self, workspace_id: str, key_file: Path) -> SecretStore:
+        """Return the secrets of a workspace."""
+        if self._secrets is None:
+            return SealedSecrets(key_file, workspace_id)
+        return open_secrets(self._secrets, workspace_id=workspace_id)
+
     @abstractmethod
     def opened(self, workspace_id: str, name: str, place: str | None) -> Open:
         """Open a workspace that is not open yet, made where it was never used before."""
@@ -123,10 +136,11 @@ class FolderEstate(Estate):
         root: Folder of the service.
         key_file: Of the secrets of all of them.
         blobs: URL of where their blobs are kept; None is in the folder of each.
+        secrets: URL of the store of their secrets; None is encrypted in each catalogue.
     """
 
-    def __init__(self, root: Path, *, key_file: Path, blobs: str | None = None) -> None:
-        super().__init__()
+    def __init__(self, root: Path, *, key_file: Path, blobs: str | None = None, secrets: str | None = None) -> None:
+        super().__init__(secrets=secrets)
         self._root, self._key_file, self._blobs = root, key_file, blobs
 
     def opened(self, workspace_id: str, name: str, place: str | None) -> Open:  # noqa: D102
@@ -137,7 +151,7 @@ class FolderEstate(Estate):
             database=database,
             blobs=self._store(workspace_id, folder, place),
             outputs=FolderOutputs(folder),
-            secrets=SealedSecrets(self._key_file if place is None else folder / SECRETS_KEY, workspace_id),
+            secrets=self.secrets_of(workspace_id, self._key_file if place is None else folder / SECRETS_KEY),
             served=True,
         )
 

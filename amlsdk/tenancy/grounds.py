@@ -13,6 +13,7 @@ from amlsdk.local.locking import WorkspaceLock
 from amlsdk.storage.blobs.opening import open_store
 from amlsdk.storage.catalogue.database import Database
 from amlsdk.storage.catalogue.postgresql import is_postgresql
+from amlsdk.storage.secrets.opening import open_secrets
 from amlsdk.tenancy.beginning import begin
 from amlsdk.tenancy.estate import Estate, FolderEstate
 from amlsdk.tenancy.server_estate import DIRECTORY_SCHEMA, ServerEstate, outdated
@@ -60,13 +61,14 @@ class Grounds:
             self.lock.close()
 
 
-def open_grounds(root: Path, *, database: str | None, blobs: str | None) -> Grounds:
+def open_grounds(root: Path, *, database: str | None, blobs: str | None, secrets: str | None = None) -> Grounds:
     """Open what a service stands on, without making anything in it yet.
 
     Args:
         root: Folder of the service on this machine.
         database: URL of a PostgreSQL database; None is SQLite in the folder.
         blobs: URL or folder of the blobs; None is in the folder.
+        secrets: URL of the store of the secrets; None is encrypted in the catalogues.
 
     Raises:
         InvalidArgument: A URL can't be read.
@@ -75,16 +77,19 @@ def open_grounds(root: Path, *, database: str | None, blobs: str | None) -> Grou
     """
     if blobs is not None:
         open_store(blobs).check()
+    if secrets is not None:
+        # What is wrong with the address is told now, and not to who sets the first secret.
+        open_secrets(secrets, workspace_id="")
     if database is None:
-        return _in_folder(root, blobs)
+        return _in_folder(root, blobs, secrets)
     if not is_postgresql(database):
         raise InvalidArgument(
             "a service keeps its catalogues in its folder, or in PostgreSQL: --database postgresql+psycopg://..."
         )
-    return _on_server(root, database, blobs)
+    return _on_server(root, database, blobs, secrets)
 
 
-def _in_folder(root: Path, blobs: str | None) -> Grounds:
+def _in_folder(root: Path, blobs: str | None, secrets: str | None) -> Grounds:
     lock = WorkspaceLock(root / _LOCK_FILE)
     try:
         lock.share(timeout_s=_WAIT_S)
@@ -93,19 +98,23 @@ def _in_folder(root: Path, blobs: str | None) -> Grounds:
         raise
     return Grounds(
         directory=Database(f"sqlite:///{root / DIRECTORY_FILE}"),
-        estate=FolderEstate(root, key_file=root / _KEY_FILE, blobs=blobs),
+        estate=FolderEstate(root, key_file=root / _KEY_FILE, blobs=blobs, secrets=secrets),
         alone=lambda: lock.alone(timeout_s=_MIGRATION_WAIT_S, otherwise=_IN_USE),
         workspaces=list,
         lock=lock,
     )
 
 
-def _on_server(root: Path, url: str, blobs: str | None) -> Grounds:
+def _on_server(root: Path, url: str, blobs: str | None, secrets: str | None) -> Grounds:
     directory = Database(url, schema=DIRECTORY_SCHEMA)
     return Grounds(
         directory=directory,
         estate=ServerEstate(
-            root, directory=directory, key_file=root / _KEY_FILE, blobs=str(root / "blobs") if blobs is None else blobs
+            root,
+            directory=directory,
+            key_file=root / _KEY_FILE,
+            blobs=str(root / "blobs") if blobs is None else blobs,
+            secrets=secrets,
         ),
         alone=lambda: directory.alone(timeout_s=_MIGRATION_WAIT_S, otherwise=_IN_USE),
         workspaces=lambda: outdated(directory),

@@ -36,6 +36,7 @@ class TenantHost(Host):
         database: URL of a PostgreSQL database (`postgresql+psycopg://user:password@host/name`), in which several
             processes may keep the service; None is SQLite in the folder.
         blobs: URL or folder of the blobs, for several processes one that is common to them; None is in the folder.
+        secrets: URL of an Azure Key Vault for the secrets; None is encrypted in the database.
 
     Attributes:
         first_token: The first owner's token where this object made the service, else None; it is kept nowhere.
@@ -48,11 +49,17 @@ class TenantHost(Host):
     """
 
     def __init__(
-        self, root: Path, *, owner: str = "owner", database: str | None = None, blobs: str | None = None
+        self,
+        root: Path,
+        *,
+        owner: str = "owner",
+        database: str | None = None,
+        blobs: str | None = None,
+        secrets: str | None = None,
     ) -> None:
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.root = root
-        self._grounds = open_grounds(root, database=database, blobs=blobs)
+        self._grounds = open_grounds(root, database=database, blobs=blobs, secrets=secrets)
         try:
             self.first_token = self._grounds.begin(root, owner)
             self._audit = Audit(root / "audit.jsonl")

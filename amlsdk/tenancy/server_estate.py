@@ -13,7 +13,6 @@ from amlsdk.local.handling import Local
 from amlsdk.storage.catalogue import migrating
 from amlsdk.storage.catalogue.database import Database
 from amlsdk.storage.outputs.table import TableOutputs
-from amlsdk.storage.secrets.sealed import SealedSecrets
 from amlsdk.tenancy.estate import Estate, Open, empty_store, store_of
 
 __all__ = ["DIRECTORY_SCHEMA", "ServerEstate", "outdated"]
@@ -35,10 +34,13 @@ class ServerEstate(Estate):
         directory: The directory's catalogue, beside which those of the workspaces are.
         key_file: Of the secrets of all of them.
         blobs: URL of where their blobs are kept.
+        secrets: URL of the store of their secrets; None is encrypted in each catalogue.
     """
 
-    def __init__(self, root: Path, *, directory: Database, key_file: Path, blobs: str) -> None:
-        super().__init__()
+    def __init__(
+        self, root: Path, *, directory: Database, key_file: Path, blobs: str, secrets: str | None = None
+    ) -> None:
+        super().__init__(secrets=secrets)
         self._root, self._directory, self._key_file, self._blobs = root, directory, key_file, blobs
 
     def opened(self, workspace_id: str, name: str, place: str | None) -> Open:  # noqa: ARG002, D102  # none has a place
@@ -52,7 +54,7 @@ class ServerEstate(Estate):
             database=database,
             blobs=store_of(self._blobs, workspace_id),
             outputs=TableOutputs(database),
-            secrets=SealedSecrets(self._key_file, workspace_id),
+            secrets=self.secrets_of(workspace_id, self._key_file),
             served=True,
         )
         return Open(local, database.close)
