@@ -120,12 +120,19 @@ def _check_publication(request: PublishProject) -> None:
     check_text(request.branch, what="the branch of a project")
     if not request.remote or not request.branch:
         raise InvalidArgument("a project is published to a remote, on a branch; both are needed")
-    if urlsplit(request.remote).password is not None:
+    if _has_password(request.remote):
         raise InvalidArgument(
             "the remote of a project has a password in it, which all members would read; leave it out"
         )
     if not _COMMIT.fullmatch(request.head):
         raise InvalidArgument(f"{request.head[:80]!r} is no commit: 40 or 64 of the digits 0-9 a-f")
+
+
+def _has_password(remote: str) -> bool:
+    try:
+        return urlsplit(remote).password is not None
+    except ValueError as error:
+        raise InvalidArgument(f"{remote[:160]!r} is no remote: {error}") from error
 
 
 def _record(row: Any) -> ProjectRecord:

@@ -1,14 +1,19 @@
-"""Every contract test runs in several modes: the folder itself, the codec without a socket, a server on loopback, and
-a service whose catalogue is in PostgreSQL."""
+"""Every contract test runs in several modes: the folder itself, the codec without a socket, a server in a process of
+its own, and a service whose catalogue is in PostgreSQL."""
 
+import getpass
+from pathlib import Path
+
+import attrs
 import pytest
 from postgres_server import ON_SERVER, empty_tables
+from served import serving
 
 from amlsdk.local import LocalBackend
 from amlsdk.local.folder import enter_workspace
 from amlsdk.operations.workspaces import GetWorkspace
+from amlsdk.records.ids import new_id
 from amlsdk.remote import RemoteBackend
-from amlsdk.server.run import ServerThread
 from amlsdk.service import Backend, Spool
 from amlsdk.storage.catalogue.schema import metadata
 from amlsdk.tenancy import TenantHost
@@ -24,10 +29,39 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("backend", modes, indirect=True)
 
 
+@attrs.frozen
+class Given:
+    """A new workspace of a server in a process of its own."""
+
+    url: str
+    token: str
+    folder: Path
+
+
+@pytest.fixture(scope="session")
+def server_process(tmp_path_factory):
+    """A server as a team runs it, for all tests of this process."""
+    root = tmp_path_factory.mktemp("serving") / "service"
+    with serving(root, "--owner", getpass.getuser(), "--rate", "0") as served:
+        yield served
+
+
 @pytest.fixture
-def folder_backend(tmp_path):
+def given(server_process):
+    """A workspace of its own for a test."""
+    with server_process.connect() as first, first.subscription.workspaces.create(f"w-{new_id()}") as workspace:
+        # Only now it has a folder.
+        workspace.refresh()
+        folder = server_process.root / "workspaces" / workspace.id
+        return Given(workspace.location, server_process.token, folder)
+
+
+@pytest.fixture
+def folder_backend(request, tmp_path):
     """The workspace that answers in the end, in each mode that has a folder."""
-    opened = LocalBackend(tmp_path / "workspace")
+    parameters = request.node.callspec.params if hasattr(request.node, "callspec") else {}
+    over_http = parameters.get("backend") == "http"
+    opened = LocalBackend(request.getfixturevalue("given").folder if over_http else tmp_path / "workspace")
     yield opened
     opened.close()
 
@@ -37,18 +71,16 @@ def backend(request, tmp_path, monkeypatch):
     """A backend of each mode over the same kind of workspace."""
     if request.param == "postgres":
         yield request.getfixturevalue("postgres_backend")
-        return
-    folder_backend = request.getfixturevalue("folder_backend")
-    if request.param == "local":
-        yield folder_backend
+    elif request.param == "local":
+        yield request.getfixturevalue("folder_backend")
     elif request.param == "wire":
-        yield WireBackend(folder_backend, spool=spool_in(tmp_path))
+        yield WireBackend(request.getfixturevalue("folder_backend"), spool=spool_in(tmp_path))
     else:
         monkeypatch.setenv("AMLSDK_HOME", str(tmp_path / "home"))
-        with ServerThread(folder_backend.open()) as server:
-            remote = RemoteBackend(server.url, token=server.token)
-            yield remote
-            remote.close()
+        given = request.getfixturevalue("given")
+        remote = RemoteBackend(given.url, token=given.token)
+        yield remote
+        remote.close()
 
 
 @pytest.fixture

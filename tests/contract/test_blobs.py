@@ -2,12 +2,21 @@ import hashlib
 
 import pytest
 
-from amlsdk.errors import InvalidArgument, NotFound
-from amlsdk.operations.blobs import FindMissingBlobs, GetBlob, PutBlob
+from amlsdk.errors import Conflict, InvalidArgument, NotFound
+from amlsdk.operations.blobs import FindMissingBlobs, FinishBlob, GetBlob, ListBlobParts, PutBlob, PutBlobPart
+from amlsdk.operations.filesets import CreateFileSet
+from amlsdk.records.filesets import MOST_PARTS, PART_BYTES, BlobParts, FileEntry
 from amlsdk.records.streams import ByteStream
 
 CONTENT = bytes(range(256)) * 10_000
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
+
+LARGE = bytes(range(256)) * (PART_BYTES // 256) + b"the last part"
+LARGE_DIGEST = hashlib.sha256(LARGE).hexdigest()
+
+
+def put_part(service, number, content, digest=LARGE_DIGEST):
+    service.send(PutBlobPart(digest=digest, number=number, content=ByteStream.of(content)))
 
 
 def put(service, content, digest=None):
@@ -55,3 +64,59 @@ def test_what_is_no_digest_is_refused(service, digest):
         service.send(FindMissingBlobs(digests=(digest,)))
     with pytest.raises((InvalidArgument, NotFound)):
         service.send(GetBlob(digest=digest)).read()
+    with pytest.raises((InvalidArgument, NotFound)):
+        put_part(service, 0, b"x", digest)
+
+
+def test_a_blob_is_sent_in_parts(service):
+    put_part(service, 1, LARGE[PART_BYTES:])
+    assert service.send(ListBlobParts(digest=LARGE_DIGEST)) == BlobParts(
+        sizes={"1": len(LARGE) - PART_BYTES}, stored=False
+    )
+    put_part(service, 0, LARGE[:PART_BYTES])
+    service.send(FinishBlob(digest=LARGE_DIGEST, parts=2))
+    assert service.send(ListBlobParts(digest=LARGE_DIGEST)) == BlobParts(sizes={}, stored=True)
+    assert service.send(GetBlob(digest=LARGE_DIGEST, start=PART_BYTES - 1)).read() == LARGE[PART_BYTES - 1 :]
+    service.send(FinishBlob(digest=LARGE_DIGEST, parts=2))
+
+
+def test_a_blob_that_lacks_parts_is_not_finished(service):
+    put_part(service, 1, LARGE[PART_BYTES:])
+    with pytest.raises(Conflict, match="missing or too short is 0;"):
+        service.send(FinishBlob(digest=LARGE_DIGEST, parts=2))
+
+
+def test_parts_of_another_digest_are_refused(service):
+    put_part(service, 0, b"damaged on the way", DIGEST)
+    with pytest.raises(InvalidArgument, match=DIGEST):
+        service.send(FinishBlob(digest=DIGEST, parts=1))
+    assert service.send(ListBlobParts(digest=DIGEST)) == BlobParts(sizes={}, stored=False)
+
+
+@pytest.mark.parametrize("number", [-1, MOST_PARTS, 1 << 62])
+def test_a_part_out_of_range_is_refused(service, number):
+    with pytest.raises(InvalidArgument, match=f"parts 0 to {MOST_PARTS - 1}"):
+        put_part(service, number, b"x")
+
+
+@pytest.mark.parametrize("parts", [-1, 0, MOST_PARTS + 1])
+def test_a_number_of_parts_out_of_range_is_refused(service, parts):
+    with pytest.raises(InvalidArgument, match=f"1 to {MOST_PARTS} parts"):
+        service.send(FinishBlob(digest=LARGE_DIGEST, parts=parts))
+
+
+@pytest.mark.parametrize(
+    ("size", "reason"),
+    [(0, "part 3 is empty"), (PART_BYTES + 1, f"PutBlobPart: the body has more than {PART_BYTES} bytes")],
+)
+def test_a_part_of_no_possible_size_is_refused(service, size, reason):
+    with pytest.raises(InvalidArgument, match=reason):
+        put_part(service, 3, bytes(size))
+    assert service.send(ListBlobParts(digest=LARGE_DIGEST)).sizes == {}
+
+
+def test_a_fileset_that_lies_about_a_size_is_refused(service):
+    put(service, b"four")
+    entry = FileEntry(path="a.txt", digest=hashlib.sha256(b"four").hexdigest(), size_bytes=5)
+    with pytest.raises(InvalidArgument, match=r"'a.txt' \(5 bytes, stored are 4\)"):
+        service.send(CreateFileSet(entries=(entry,)))

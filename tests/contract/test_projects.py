@@ -4,7 +4,14 @@ from making import make_experiment, make_model, make_project, make_run, submit
 from amlsdk.errors import Conflict, InvalidArgument, NotFound
 from amlsdk.operations.experiments import GetExperiment
 from amlsdk.operations.jobs import CancelRun
-from amlsdk.operations.projects import CreateProject, DeleteProject, GetProject, ListProjects, UpdateProject
+from amlsdk.operations.projects import (
+    CreateProject,
+    DeleteProject,
+    GetProject,
+    ListProjects,
+    PublishProject,
+    UpdateProject,
+)
 from amlsdk.operations.runs import GetRun
 from amlsdk.records.ids import new_id
 
@@ -120,3 +127,32 @@ def test_a_project_with_a_registered_model_stays(service):
     service.send(CancelRun(run_id=run.id))
     with pytest.raises(Conflict, match="wine version 1"):
         service.send(DeleteProject(project_id=run.project_id))
+
+
+def test_where_the_code_was_published_is_noted(service):
+    made = make_project(service)
+    assert (made.remote, made.branch, made.head, made.published_at) == (None, None, None, None)
+    told = PublishProject(project_id=made.id, remote="service", branch="main", head="a" * 40)
+    found = service.send(told)
+    assert (found.remote, found.branch, found.head) == ("service", "main", "a" * 40)
+    assert found.published_at >= made.created_at
+    assert service.send(GetProject(project_id=made.id)) == found
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"remote": ""}, "both are needed"),
+        ({"branch": ""}, "both are needed"),
+        ({"head": "main"}, "'main' is no commit"),
+        ({"remote": "https://ada:secret@example.com/x.git"}, "has a password in it"),
+        ({"remote": "https://[::1/x"}, "Invalid IPv6 URL|is no remote"),
+    ],
+)
+def test_what_can_not_be_a_publication_is_refused(service, wrong, message):
+    made = make_project(service)
+    fields = {"remote": "service", "branch": "main", "head": "a" * 40, **wrong}
+    with pytest.raises(InvalidArgument, match=message):
+        service.send(PublishProject(project_id=made.id, **fields))
+    with pytest.raises(NotFound):
+        service.send(PublishProject(project_id=new_id(), remote="service", branch="main", head="a" * 40))

@@ -73,7 +73,8 @@ def test_the_longest_secret_is_kept(service):
     assert len(get(service)) == MOST_SECRET_BYTES
 
 
-def test_no_file_of_a_workspace_has_a_secret_in_it(service, folder_backend):
+def test_no_file_of_a_workspace_has_a_secret_in_it(folder_backend):
+    service = folder_backend.open()
     set_secret(service, value="hunter2-not-to-be-found")
     get(service)
     found = [path for path in folder_backend.folder.rglob("*") if path.is_file()]
@@ -105,7 +106,8 @@ def test_a_damaged_secret_says_what_to_do(service, folder_backend, sealed):
         get(service)
 
 
-def test_without_its_key_a_secret_says_that_it_is_missing(service, folder_backend):
+def test_without_its_key_a_secret_says_that_it_is_missing(folder_backend):
+    service = folder_backend.open()
     set_secret(service)
     key = folder_backend.folder / "secrets.key"
     assert key.stat().st_mode & 0o777 == 0o600
@@ -120,7 +122,8 @@ def test_without_its_key_a_secret_says_that_it_is_missing(service, folder_backen
     assert get(service) == VALUE
 
 
-def test_a_new_key_before_the_old_one_seals_while_both_open(service, folder_backend, monkeypatch):
+def test_a_new_key_before_the_old_one_seals_while_both_open(folder_backend, monkeypatch):
+    service = folder_backend.open()
     set_secret(service, "old")
     key = folder_backend.folder / "secrets.key"
     old, new = key.read_text(), "A" * 43 + "="
