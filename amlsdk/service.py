@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
 
@@ -12,8 +12,10 @@ import attrs
 from amlsdk.errors import AmlError, Denied
 from amlsdk.operations import Operation, Request, Role, operation_of
 from amlsdk.operations.checks import check
+from amlsdk.operations.tenancy import CreateToken
+from amlsdk.records.tenancy import TokenRecord
 
-__all__ = ["Backend", "Guard", "Host", "Principal", "RoleOn", "Service", "Spool"]
+__all__ = ["Backend", "Guard", "Host", "Principal", "RoleOn", "Service", "SignInBegun", "SignInByBrowser", "Spool"]
 
 R = TypeVar("R")
 
@@ -103,8 +105,46 @@ class Backend(ABC):
         """End threads and sockets; closing twice is no error."""
 
 
+@attrs.frozen(kw_only=True)
+class SignInBegun:
+    """A sign-in for which a browser goes to a provider of identities.
+
+    Args:
+        address: Where it goes.
+        state: What the provider sends back with it.
+        browser: What is kept in it, and known to no other.
+    """
+
+    address: str
+    state: str
+    browser: str = attrs.field(repr=False)
+
+
+class SignInByBrowser(Protocol):
+    """Lets a command have a token for whoever signs in, in a browser, with a provider. Safe across threads."""
+
+    @property
+    def public_url(self) -> str | None:
+        """The service's URL, as browsers reach it, where that is known."""
+
+    def begin(self, *, redirect: str, challenge: str, callback: str) -> SignInBegun:
+        """Send a browser to the provider, for a command on its machine that listens at `redirect`."""
+
+    def finish(self, answer: Mapping[str, str], *, browser: str | None) -> str:
+        """Return where a browser goes that comes back from the provider."""
+
+    def redeem(self, *, code: str, verifier: str, wanted: CreateToken, caller: Principal) -> TokenRecord:
+        """Make a token known for who signed in."""
+
+
 class Host(ABC):
-    """What a server serves: it knows who asks, and gives each a service for a workspace. Safe across threads."""
+    """What a server serves: it knows who asks, and gives each a service for a workspace. Safe across threads.
+
+    Attributes:
+        by_browser: How people sign in besides tokens; None where they don't.
+    """
+
+    by_browser: SignInByBrowser | None = None
 
     @abstractmethod
     def sign_in(self, token: str | None) -> Principal:

@@ -8,6 +8,7 @@ import multiprocessing
 import random
 import statistics
 import struct
+import subprocess
 import sys
 import tempfile
 import time
@@ -30,6 +31,7 @@ from amlsdk.operations.workspaces import GetWorkspace  # noqa: E402
 from amlsdk.processes import this_process  # noqa: E402
 from amlsdk.records.ids import new_id  # noqa: E402
 from amlsdk.records.streams import ByteStream  # noqa: E402
+from amlsdk.remote import RemoteBackend  # noqa: E402
 from amlsdk.tenancy import TenantHost  # noqa: E402
 
 RUNS = 100_000
@@ -39,7 +41,23 @@ WRITERS = 20
 POINTS = 25_000
 PIECE = 1 << 20
 # A page of a thousand runs is for scripts; what people look at has a hundred.
-PAGES = {name: {**asked, "limit": min(asked["limit"], 100)} for name, asked in SEARCHES.items()}
+EVERY = {name.removesuffix("_1000"): {**asked, "limit": min(asked["limit"], 100)} for name, asked in SEARCHES.items()}
+# No index helps with these: all runs of the experiment are looked at. They are measured by themselves.
+SCANS = ("ordered_by_two_keys_100", "nothing_found")
+PAGES = {name: asked for name, asked in EVERY.items() if name not in SCANS}
+SCAN_REPEATS = 5
+SERVERS = 2
+SERVING = """
+import pathlib, sys
+from amlsdk.server.run import ServerThread
+from amlsdk.tenancy import TenantHost
+
+host = TenantHost(pathlib.Path(sys.argv[1]), database=sys.argv[2])
+with ServerThread(host) as server:
+    print(server.url, flush=True)
+    sys.stdin.read()
+host.close()
+"""
 
 
 def main() -> dict[str, Any]:
@@ -55,15 +73,32 @@ def main() -> dict[str, Any]:
         workspace = service.send(GetWorkspace())
         fill(host.estate.local(workspace.id, workspace.name, None).database, experiment)
         host.close()
-        return {**results, **searches(place, Path(folder))}
+        results |= searches([place], Path(folder)) | {"scan_alone_ms": scans(place, Path(folder) / "scans")}
+        with servers(place, Path(folder)) as places:
+            return results | {f"http_{name}": value for name, value in searches(places, Path(folder)).items()}
 
 
 @contextlib.contextmanager
-def service_of(place: dict[str, str], folder: Path) -> Iterator[Any]:
-    """A service of a process of its own, as another server process has one."""
+def service_of(place: dict[str, Any], folder: Path) -> Iterator[Any]:
+    """A service of a process of its own, as another server process has one, or by HTTP where there is a server."""
+    if "server" in place:
+        remote = RemoteBackend(place["server"], token=place["token"])
+        yield remote.open()
+        remote.close()
+        return
     host = TenantHost(folder, database=place["url"])
     yield host.service(host.sign_in(place["token"]), None)
     host.close()
+
+
+@contextlib.contextmanager
+def servers(place: dict[str, Any], folder: Path) -> Iterator[list[dict[str, Any]]]:
+    """Places of server processes over the database."""
+    commands = [[sys.executable, "-c", SERVING, folder / f"server-{number}", place["url"]] for number in range(SERVERS)]
+    started = [subprocess.Popen(each, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for each in commands]
+    yield [{**place, "server": process.stdout.readline().strip()} for process in started if process.stdout]
+    for process in started:
+        process.communicate(timeout=60)
 
 
 def at_once(work: Callable[..., Any], arguments: list[tuple[Any, ...]]) -> tuple[list[Any], float]:
@@ -82,9 +117,10 @@ def at_once(work: Callable[..., Any], arguments: list[tuple[Any, ...]]) -> tuple
     return found, took
 
 
-def searches(place: dict[str, str], folder: Path) -> dict[str, Any]:
-    """Return p50 and p99 in milliseconds, and each search by itself."""
-    found, _ = at_once(search, [(place, folder / f"client-{number}", number) for number in range(CLIENTS)])
+def searches(places: list[dict[str, Any]], folder: Path) -> dict[str, Any]:
+    """Return p50 and p99 in milliseconds of clients that are shared among places, and each search by itself."""
+    clients = [(places[number % len(places)], folder / f"client-{number}", number) for number in range(CLIENTS)]
+    found, _ = at_once(search, clients)
     by_name = {name: [took for each in found for took in each[name]] for name in PAGES}
     every = [took for times in by_name.values() for took in times]
     return {
@@ -95,7 +131,21 @@ def searches(place: dict[str, str], folder: Path) -> dict[str, Any]:
     }
 
 
-def search(ready: Any, results: Any, place: dict[str, str], folder: Path, number: int) -> None:
+def scans(place: dict[str, Any], folder: Path) -> dict[str, float]:
+    """Return the median milliseconds of each search that looks at all runs, with nobody beside it."""
+    found = {}
+    with service_of(place, folder) as service:
+        for name in SCANS:
+            request, times = SearchRuns(experiment_id=place["experiment_id"], **EVERY[name]), []
+            for _ in range(SCAN_REPEATS):
+                begun = time.perf_counter()
+                service.send(request)
+                times.append((time.perf_counter() - begun) * 1000)
+            found[name] = round(statistics.median(times), 1)
+    return found
+
+
+def search(ready: Any, results: Any, place: dict[str, Any], folder: Path, number: int) -> None:
     """Search again and again, one kind after the other in an order of one's own."""
     chance, times = random.Random(number), {name: [] for name in PAGES}
     with service_of(place, folder) as service:
@@ -112,7 +162,7 @@ def search(ready: Any, results: Any, place: dict[str, str], folder: Path, number
     results.put(times)
 
 
-def points(place: dict[str, str], folder: Path) -> dict[str, Any]:
+def points(place: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Return points a second from all writers together; each point is there once."""
     places = [(place, folder / f"writer-{number}") for number in range(WRITERS)]
     found, took = at_once(write, places)
@@ -120,7 +170,7 @@ def points(place: dict[str, str], folder: Path) -> dict[str, Any]:
     return {"points_a_second": round(WRITERS * POINTS / took), "points": WRITERS * POINTS}
 
 
-def write(ready: Any, results: Any, place: dict[str, str], folder: Path) -> None:
+def write(ready: Any, results: Any, place: dict[str, Any], folder: Path) -> None:
     """Send a run's journal in pieces, as the shipper does."""
     with service_of(place, folder) as service:
         run = service.send(CreateRun(id=new_id(), experiment_id=place["experiment_id"], owner=this_process()))

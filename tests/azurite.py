@@ -56,6 +56,11 @@ class Azurite:
             service.create_container(name)
         return name
 
+    def blobs(self, container):
+        """All blobs of a container."""
+        with BlobServiceClient.from_connection_string(self.connection_string) as service:
+            return list(service.get_container_client(container).list_blobs())
+
     def blob(self, container, name):
         """The client of a blob, past any store."""
         return BlobServiceClient.from_connection_string(self.connection_string).get_blob_client(container, name)

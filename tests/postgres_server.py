@@ -131,6 +131,7 @@ class Server:
         version = int(re.search(r"(\d+)", _output(self._programs / "postgres", "--version"))[1])
         # Text sorts there as people expect it to, which is not how the catalogue has to sort.
         icu = ["--locale-provider=icu", "--icu-locale=en"] if version >= _ICU_SINCE else []
+        self.plain = "LOCALE_PROVIDER libc LOCALE 'C'" if icu else "LOCALE 'C'"
         _output(
             *(self._programs / "initdb", "-D", self.folder / "data", "-U", _USER, "--no-sync", "--encoding=UTF8"),
             *("--locale=C.UTF-8", *icu, f"--pwfile={self.folder / 'password'}"),

@@ -50,7 +50,8 @@ class Reporter:
         self._identity = this_process()
         self._credential = handover.credential
         self._in_a_hurry = in_a_hurry
-        self._patience_s = _PATIENCE_WITH_SERVICES_S if handover.shipped else _PATIENCE_S
+        self._patience_with_runs_s = _PATIENCE_WITH_SERVICES_S if handover.shipped else _PATIENCE_S
+        self._patience_s = self._patience_with_runs_s
         self._spool = handover.runs if handover.shipped else None
         self._heard_s = time.monotonic()
         self._said: set[str] = set()
@@ -129,6 +130,8 @@ class Reporter:
     def next_run(self, handover: Handover) -> Handover | None:
         """Claim the next queued run of the same target, or return None."""
         request = ClaimRun(supervisor=self._identity, target=handover.job.target)
+        # What waits is begun by others as well: there is nothing to lose by going.
+        self._patience_s = _PATIENCE_S
         try:
             run = self.ask(request).run
         except AmlError:
@@ -136,6 +139,7 @@ class Reporter:
             return None
         if run is None or run.job is None:
             return None
+        self._patience_s = self._patience_with_runs_s
         return attrs.evolve(handover, run_id=run.id, name=run.name, job=run.job)
 
     def end_lost(self, handover: Handover) -> None:

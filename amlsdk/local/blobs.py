@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from amlsdk.local.handling import Local, handles
 from amlsdk.operations.blobs import FindMissingBlobs, FinishBlob, GetBlob, ListBlobParts, PutBlob, PutBlobPart
-from amlsdk.records.filesets import BlobParts, MissingBlobs
+from amlsdk.operations.checks import check_size
+from amlsdk.records.filesets import PART_BYTES, BlobParts, MissingBlobs
 from amlsdk.records.pages import Ack
 from amlsdk.records.streams import ByteStream
 from amlsdk.service import Principal
@@ -34,6 +35,7 @@ def get_blob(local: Local, _: Principal, request: GetBlob) -> ByteStream:
 @handles(PutBlobPart)
 def put_blob_part(local: Local, _: Principal, request: PutBlobPart) -> Ack:
     """Keep a part of a blob."""
+    check_size(request.content.size_bytes or 0, PART_BYTES, at="PutBlobPart")
     local.blobs.put_part(request.digest, request.number, request.content)
     return Ack()
 

@@ -10,10 +10,11 @@ import requests
 
 from amlsdk.errors import BY_CODE, NotSignedIn, Unavailable
 from amlsdk.operations import Operation, Request, operation_of
+from amlsdk.operations.blobs import GetBlob
 from amlsdk.operations.checks import check, check_size
 from amlsdk.records.streams import ByteStream
 from amlsdk.remote.connection import Connection, reason_of
-from amlsdk.remote.downloads import stream_of
+from amlsdk.remote.downloads import blob_of, stream_of
 from amlsdk.remote.retrying import Again, Patience
 from amlsdk.wire import MAX_JSON, WireRequest, decode_error, decode_reply, encode_request
 
@@ -43,11 +44,10 @@ class HttpService:
         """Carry out one operation."""
         operation = operation_of(request)
         check(request, operation.request, at=operation.name)
-        wired = encode_request(request)
-        _check_body(operation, wired)
-        # As the service does, so that a longer wait is not taken for a service that is gone.
-        wait_s = max(0.0, min(getattr(request, "wait_s", 0.0), _LONGEST_WAIT_S))
-        call = _Call(operation, wired, wait_s)
+        call = _Call.of(request, operation)
+        _check_body(operation, call.wired)
+        if isinstance(request, GetBlob):
+            return cast("R", self._blob(call, request))
         return cast("R", self._streamed(call) if operation.reply is ByteStream else self._read(call))
 
     def _sleep(self, seconds: float) -> None:
@@ -73,6 +73,15 @@ class HttpService:
             return self._patience.insist(lambda: self._opened(call), what=call.operation.name)
 
         return stream_of(again(), again=again, explain=lambda: self._explain(call), what=call.operation.name)
+
+    def _blob(self, call: _Call, request: GetBlob) -> ByteStream:
+        return blob_of(
+            self._patience.insist(lambda: self._opened(call), what=call.operation.name),
+            request,
+            opened=lambda later: self._opened(_Call.of(later, call.operation)),
+            explain=lambda: self._explain(call),
+            patience=self._patience,
+        )
 
     def _opened(self, call: _Call) -> requests.Response:
         response = self._answered(call)
@@ -119,6 +128,12 @@ class _Call:
 
     def __init__(self, operation: Operation, wired: WireRequest, wait_s: float) -> None:
         self.operation, self.wired, self.wait_s = operation, wired, wait_s
+
+    @classmethod
+    def of(cls, request: Request[Any], operation: Operation) -> _Call:
+        # As the service does, so that a longer wait is not taken for a service that is gone.
+        wait_s = max(0.0, min(getattr(request, "wait_s", 0.0), _LONGEST_WAIT_S)) + getattr(request, "takes_s", 0.0)
+        return cls(operation, encode_request(request), wait_s)
 
 
 def _check_body(operation: Operation, wired: WireRequest) -> None:

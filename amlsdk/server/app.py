@@ -24,6 +24,7 @@ from amlsdk.server.openapi import as_json
 from amlsdk.server.replies import internal_reply, json_reply, refusal
 from amlsdk.server.repositories import Repositories
 from amlsdk.server.routing import nothing_at
+from amlsdk.server.sign_in import SignInPages
 from amlsdk.server.visits import visit_of
 from amlsdk.service import Host
 
@@ -34,7 +35,7 @@ def make_app(host: Host, *, limits: Limits | None = None) -> Starlette:
     """Return the application that answers for a host.
 
     Besides the operations under `/v1` it has `/healthz` (the process answers), `/readyz` (the host can answer),
-    `/metrics` and `/openapi.json`; these need no token. `app.state.operations.stop()` ends waiting requests, for a
+    `/metrics` and `/openapi.json`, and `/sign-in` where people sign in by a browser; these need no token. `app.state.operations.stop()` ends waiting requests, for a
     server that is to stop.
 
     Args:
@@ -51,6 +52,7 @@ def make_app(host: Host, *, limits: Limits | None = None) -> Starlette:
             Route("/w/{workspace}/v1/{rest:path}", operations),
             Route("/git/{project_id}.git/{rest:path}", repositories),
             Route("/w/{workspace}/git/{project_id}.git/{rest:path}", repositories),
+            *SignInPages(host, operations).routes(),
             Route("/healthz", public.healthz),
             Route("/readyz", public.counted(public.readyz)),
             Route("/metrics", public.counted(public.metrics)),

@@ -1,4 +1,4 @@
-"""Bodies of requests: JSON in memory up to a limit, streams through a temporary file."""
+"""Bodies of requests: JSON in memory up to a limit, streams there too or through a temporary file."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from starlette.requests import Request
 from amlsdk.errors import InvalidArgument, Unavailable
 from amlsdk.operations import Operation
 from amlsdk.operations.checks import check_size
+from amlsdk.records.filesets import PART_BYTES
 from amlsdk.records.streams import CHUNK, ByteStream
 from amlsdk.server.threads import Threads
 from amlsdk.wire import MAX_JSON
 
-__all__ = ["TooLarge", "TooSlow", "WrongType", "read_json", "read_stream"]
+__all__ = ["Spool", "TooLarge", "TooSlow", "WrongType", "read_json", "read_stream"]
 
-_KEPT_IN_MEMORY = 1 << 20
+_HELD_IN_ALL = 64 << 20
 _SILENCE_S = 60.0
 
 
@@ -90,8 +91,8 @@ def _limit(size: int, most: int | None, operation: Operation) -> None:
         raise TooLarge(str(error)) from error
 
 
-async def read_stream(request: Request, operation: Operation, threads: Threads) -> tuple[ByteStream, IO[bytes]]:
-    """Return a streamed body, once it has come whole, and the temporary file that whoever asked closes.
+async def read_stream(request: Request, operation: Operation, threads: Threads) -> tuple[ByteStream, Spool]:
+    """Return a streamed body, once it has come whole, and what whoever asked closes.
 
     The work begins after the last byte, so that a slow client holds neither a thread nor a transaction.
 
@@ -102,42 +103,96 @@ async def read_stream(request: Request, operation: Operation, threads: Threads) 
         Unavailable: The temporary file can't be written.
     """
     _expect_type(request, "application/octet-stream", operation)
-    # Without a name from the start: however this process ends, nothing is left.
-    file = tempfile.SpooledTemporaryFile(max_size=_KEPT_IN_MEMORY, dir=_spool_folder())  # noqa: SIM115  # closed by the caller
+    spool = Spool(threads)
     try:
-        size = await _spool(_arriving(request, operation, most=operation.most_bytes), file, threads)
+        async for chunk in _arriving(request, operation, most=operation.most_bytes):
+            await spool.add(chunk)
+        await spool.end()
     except OSError as error:
-        file.close()
+        spool.close()
         raise Unavailable(
             f"{operation.name}: the service can't keep the body ({error.strerror}); look at the disk of its "
             "temporary folder, then try again"
         ) from error
     except BaseException:
-        file.close()
+        spool.close()
         raise
-    return ByteStream(begin=lambda: _chunks(file, size), size_bytes=size), file
+    return spool.stream(), spool
+
+
+class Spool:
+    """What has come of a body: in memory while it is small and there is room, else in a temporary file.
+
+    A part of a blob is small: it is written to a disk once, where the service keeps it.
+
+    Args:
+        threads: Where the file is written; they know how much is held in memory for them.
+    """
+
+    def __init__(self, threads: Threads) -> None:
+        self._threads = threads
+        self._held: list[bytes] = []
+        self._held_bytes = self._size = 0
+        self._arrived = bytearray()
+        self._file: IO[bytes] | None = None
+
+    def __enter__(self) -> Spool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    async def add(self, chunk: bytes) -> None:
+        """Take a chunk."""
+        self._arrived += chunk
+        if len(self._arrived) >= CHUNK:
+            await self.end()
+
+    async def end(self) -> None:
+        """Take what came, however little it is."""
+        piece, self._arrived = bytes(self._arrived), bytearray()
+        self._size += len(piece)
+        if piece and not (self._file is None and self._hold(piece)):
+            await self._threads.run(self._write, piece)
+            self._let_go()
+
+    def stream(self) -> ByteStream:
+        """Return what came."""
+        return ByteStream(begin=self._chunks, size_bytes=self._size)
+
+    def close(self) -> None:
+        """Forget it; twice is no error."""
+        self._let_go()
+        if self._file is not None:
+            self._file.close()
+
+    def _hold(self, piece: bytes) -> bool:
+        if self._size > PART_BYTES or self._threads.held_bytes + len(piece) > _HELD_IN_ALL:
+            return False
+        self._held.append(piece)
+        self._held_bytes += len(piece)
+        self._threads.held_bytes += len(piece)
+        return True
+
+    def _let_go(self) -> None:
+        self._threads.held_bytes -= self._held_bytes
+        self._held, self._held_bytes = [], 0
+
+    def _write(self, piece: bytes) -> None:
+        if self._file is None:
+            # Without a name from the start: however this process ends, nothing is left.
+            self._file = tempfile.TemporaryFile(dir=_spool_folder())  # noqa: SIM115  # closed by the caller
+            self._file.writelines(self._held)
+        self._file.write(piece)
+
+    def _chunks(self) -> Iterator[bytes]:
+        return iter(self._held) if self._file is None else _chunks(self._file, self._size)
 
 
 def _spool_folder() -> str | None:
     # On many systems /tmp is memory, which a large body would fill.
     chosen = any(os.environ.get(name) for name in ("TMPDIR", "TEMP", "TMP"))
     return None if chosen or not os.access("/var/tmp", os.W_OK) else "/var/tmp"  # noqa: S108  # without a name
-
-
-async def _spool(arriving: AsyncIterator[bytes], file: IO[bytes], threads: Threads) -> int:
-    size, waiting = 0, bytearray()
-    async for chunk in arriving:
-        waiting += chunk
-        size += len(chunk)
-        if len(waiting) >= CHUNK:
-            await threads.run(file.write, bytes(waiting))
-            waiting.clear()
-    if waiting and size <= _KEPT_IN_MEMORY:
-        # Memory keeps nobody waiting, and a change of threads would take longer.
-        file.write(bytes(waiting))
-    elif waiting:
-        await threads.run(file.write, bytes(waiting))
-    return size
 
 
 def _chunks(file: IO[bytes], size: int) -> Iterator[bytes]:

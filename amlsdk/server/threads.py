@@ -20,10 +20,14 @@ class Threads:
 
     Args:
         most: How many calls go on at once.
+
+    Attributes:
+        held_bytes: What is held in memory of the bodies that calls are to work on.
     """
 
     def __init__(self, most: int) -> None:
         self._most, self._asked = most, 0
+        self.held_bytes = 0
         self._limiter = anyio.CapacityLimiter(most)
 
     @property

@@ -14,11 +14,14 @@ from amlsdk.local.audit import Audit
 from amlsdk.local.handling import HANDLERS as WORKSPACE_HANDLERS
 from amlsdk.operations import CALLER, SUBSCRIPTION, Operation, Request, Role, operation_of
 from amlsdk.operations.projects import GetProject
+from amlsdk.operations.tenancy import CreateToken
+from amlsdk.records.tenancy import TokenRecord
 from amlsdk.records.workspaces import WorkspaceRecord
 from amlsdk.service import Guard, Host, Principal, Service
 from amlsdk.storage.tenancy.schema import subscription
 from amlsdk.tenancy.grounds import open_grounds
 from amlsdk.tenancy.handling import HANDLERS, Directory
+from amlsdk.tenancy.openid import OpenId, OpenIdSignIn
 from amlsdk.tenancy.repositories import repository_of
 from amlsdk.tenancy.roles import Roles, role_text
 from amlsdk.tenancy.signing_in import SignIn
@@ -37,6 +40,7 @@ class TenantHost(Host):
             processes may keep the service; None is SQLite in the folder.
         blobs: URL or folder of the blobs, for several processes one that is common to them; None is in the folder.
         secrets: URL of an Azure Key Vault for the secrets; None is encrypted in the database.
+        openid: With which provider people sign in besides tokens; None is with none.
 
     Attributes:
         first_token: The first owner's token where this object made the service, else None; it is kept nowhere.
@@ -44,7 +48,7 @@ class TenantHost(Host):
     Raises:
         InvalidArgument: Nobody can have the owner's name, or a URL can't be read.
         Conflict: A newer version of amlsdk made the service.
-        MissingDependency: A package for the database or the blobs is not installed.
+        MissingDependency: A package for the database, the blobs or the sign-in is not installed.
         Unavailable: The database or the blobs can't be reached, or have to be migrated while others use them.
     """
 
@@ -56,6 +60,7 @@ class TenantHost(Host):
         database: str | None = None,
         blobs: str | None = None,
         secrets: str | None = None,
+        openid: OpenId | None = None,
     ) -> None:
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.root = root
@@ -68,8 +73,11 @@ class TenantHost(Host):
             raise
         self._database, self.estate = self._grounds.directory, self._grounds.estate
         self._roles = Roles(self._database)
-        self._directory = Directory(database=self._database, roles=self._roles, estate=self.estate)
+        way = "openid" if openid else ""
+        self._directory = Directory(database=self._database, roles=self._roles, estate=self.estate, sign_in=way)
         self._sign_in = SignIn(self._database)
+        if openid is not None:
+            self.by_browser = OpenIdSignIn(settings=openid, database=self._database, create=self._create_token)
 
     def sign_in(self, token: str | None) -> Principal:  # noqa: D102
         return self._sign_in.principal(token)
@@ -102,6 +110,9 @@ class TenantHost(Host):
     def directory(self) -> Directory:
         """The directory, for handlers."""
         return self._directory
+
+    def _create_token(self, principal: Principal, request: CreateToken) -> TokenRecord:
+        return self.service(principal, None).send(request)
 
 
 @attrs.define(slots=False)

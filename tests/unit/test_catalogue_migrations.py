@@ -12,14 +12,18 @@ from alembic.script import ScriptDirectory
 
 from amlsdk.errors import Conflict, Unavailable
 from amlsdk.local import LocalBackend
+from amlsdk.operations.deployments import ListDeployments
+from amlsdk.operations.images import ListImages
+from amlsdk.operations.manifests import ListManifests
 from amlsdk.operations.models import ListModels
 from amlsdk.operations.projects import CreateProject, ListProjects
-from amlsdk.operations.runs import GetRun
+from amlsdk.operations.runs import GetRun, SearchRuns
 from amlsdk.records.ids import new_id
 from amlsdk.storage.catalogue import migrating, schema
 from amlsdk.storage.catalogue.database import Database
 
-OLD = Path(__file__).parents[1] / "data" / "workspace-0001.sqlite"
+DATA = Path(__file__).parents[1] / "data"
+OLD = DATA / "workspace-0001.sqlite"
 OLD_RUNS = ("01kdyj3a0000000000000000r1", "01kdyj3a0000000000000000r2")
 
 
@@ -32,10 +36,14 @@ def database(tmp_path):
 
 @pytest.fixture
 def old_workspace(tmp_path):
-    folder = tmp_path / "workspace"
+    return workspace_with(OLD, tmp_path / "workspace")
+
+
+def workspace_with(catalogue, folder):
+    """A workspace as it was kept when its catalogue was made."""
     for part in ("journals", "runs", "cache"):
         (folder / part).mkdir(parents=True)
-    shutil.copy(OLD, folder / "catalogue.sqlite")
+    shutil.copy(catalogue, folder / "catalogue.sqlite")
     (folder / "workspace.json").write_bytes(orjson.dumps({"format": 1, "id": "01kdyj3a0000000000000000w1"}))
     return folder
 
@@ -110,6 +118,20 @@ def test_an_older_workspace_is_opened_whole(old_workspace):
     assert (model.version, model.same_as, model.description) == (1, None, "the old one")
     assert differences(backend.database) == []
     assert service.send(CreateProject(id=new_id(), name="new")).name == "new"
+    backend.close()
+
+
+def test_a_workspace_of_the_fourth_revision_is_opened_whole(tmp_path):
+    backend = LocalBackend(workspace_with(DATA / "workspace-0004.sqlite", tmp_path / "workspace"))
+    service = backend.open()
+    run = service.send(SearchRuns(filter="metrics.loss < 0.3 and params.depth = 4 and tags.owner = 'ada'")).items[0]
+    assert (run.name, run.status, run.metrics["loss"].count) == ("old run", "Completed", 3)
+    assert service.send(ListModels()).items[0].description == "the old one"
+    [manifest], [image] = service.send(ListManifests()).items, service.send(ListImages()).items
+    assert (manifest.name, manifest.version, image.manifest_id) == ("wine", 1, manifest.id)
+    deployment = service.send(ListDeployments()).items[0]
+    assert (deployment.name, deployment.agent, dict(deployment.secrets)) == ("wine", None, {})
+    assert differences(backend.database) == []
     backend.close()
 
 

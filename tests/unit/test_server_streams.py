@@ -1,7 +1,9 @@
 """Bodies of any size pass through without being held."""
 
 import contextlib
+import gzip
 import hashlib
+import random
 import tracemalloc
 
 import pytest
@@ -11,7 +13,9 @@ from amlsdk.errors import OperationFailed
 from amlsdk.local import LocalBackend
 from amlsdk.operations.blobs import GetBlob, PutBlob
 from amlsdk.operations.runs import AppendOutput
+from amlsdk.records.filesets import PART_BYTES
 from amlsdk.records.jobs import OutputPosition
+from amlsdk.records.pages import Ack
 from amlsdk.records.streams import CHUNK, ByteStream
 from amlsdk.remote import RemoteBackend
 
@@ -84,6 +88,62 @@ def test_an_upload_that_breaks_off_does_nothing():
     assert service.asked == []
 
 
+def held(server):
+    """What a server holds in memory of bodies."""
+    return server._server._app.state.operations.threads.held_bytes
+
+
+@pytest.mark.parametrize("room", [0, 3 * CHUNK + 5, 1 << 30], ids=["none", "some", "enough"])
+@pytest.mark.parametrize("size", [0, 1, CHUNK, 4 * CHUNK + 7, PART_BYTES, PART_BYTES + CHUNK + 1])
+def test_a_body_arrives_whole_with_and_without_room_in_memory(monkeypatch, room, size):
+    monkeypatch.setattr("amlsdk.server.bodies._HELD_IN_ALL", room)
+    content, kept = random.Random(size).randbytes(size), []
+
+    def put(request):
+        kept.append((request.content.read(), request.content.read(), held(server)))
+        return Ack()
+
+    with serving(PutBlob=put) as server, client_of(server) as client:
+        client.send(PutBlob(digest="x", content=ByteStream.of(content)))
+        until(lambda: held(server) == 0)
+    assert kept[0][:2] == (content, content)
+    # A body in a file is not in memory as well.
+    assert kept[0][2] == (size if size <= min(room, PART_BYTES) else 0)
+
+
+def test_a_body_that_breaks_off_is_let_go():
+    with serving() as server:
+        with raw_connection(server) as connection:
+            connection.sendall(
+                b"PUT /v1/blobs/x/parts?number=0 HTTP/1.1\r\nHost: localhost\r\n"
+                b"Content-Type: application/octet-stream\r\nContent-Length: 5000000\r\n\r\n"
+            )
+            connection.sendall(BLOCK * 3)
+            until(lambda: held(server) >= 2 * CHUNK)
+        until(lambda: held(server) == 0)
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd", "identity, gzip"])
+def test_an_encoded_part_is_refused(encoding):
+    """What is small on the way can't become large here."""
+    service = Answering()
+    with serving(service) as server:
+        headers = {"Content_Type": "application/octet-stream", "Content_Encoding": encoding}
+        status, _, body = ask(server, "PUT", "/v1/blobs/x/parts?number=0", gzip.compress(bytes(1000)), **headers)
+    assert (status, body["code"]) == (415, "InvalidArgument")
+    assert f"encoded as {encoding}" in body["message"]
+    assert service.asked == []
+
+
+@pytest.mark.parametrize("number", ["", "x", "1.5", "true", "99999999999999999999", "1e3"])
+def test_a_part_without_a_number_is_refused(number):
+    service = Answering()
+    with serving(service) as server:
+        path = f"/v1/blobs/x/parts?number={number}"
+        status, _, body = ask(server, "PUT", path, b"x", Content_Type="application/octet-stream")
+    assert (status, body["code"], service.asked) == (400, "InvalidArgument", [])
+
+
 def test_fields_beside_a_stream_arrive():
     kept = []
 
@@ -139,5 +199,6 @@ def test_a_stream_that_is_never_read_leaves_no_socket(recwarn):
         part = iter(client.send(GetBlob(digest="x")))
         next(part)
         del part
-        assert client.send(GetBlob(digest="x")).read() == BLOCK * 3
+        whole = hashlib.sha256(BLOCK * 3).hexdigest()
+        assert client.send(GetBlob(digest=whole)).read() == BLOCK * 3
     assert not recwarn

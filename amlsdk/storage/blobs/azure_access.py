@@ -48,11 +48,12 @@ def container_client(container: str, account: str | None) -> Any:
         "max_single_get_size": 4 << 20,
         "max_chunk_get_size": 4 << 20,
     }
-    said = os.environ.get("AZURE_STORAGE_CONNECTION_STRING")
+    said = None if account else os.environ.get("AZURE_STORAGE_CONNECTION_STRING")
+    url = None if said else _url_of(account)
     try:
-        if account is None and said:
+        if said:
             return sdk.ContainerClient.from_connection_string(said, container, **options)
-        return sdk.ContainerClient(_url_of(account), container, credential=_credential(), **options)
+        return sdk.ContainerClient(url, container, credential=_credential(), **options)
     except ValueError as error:
         # What it says may hold the key.
         raise InvalidArgument(

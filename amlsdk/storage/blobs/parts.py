@@ -20,6 +20,7 @@ from amlsdk.records.streams import CHUNK
 from amlsdk.storage.blobs.base import check_parts, count_part
 from amlsdk.storage.blobs.copying import disk_errors, write_all
 from amlsdk.storage.blobs.drafts import Draft
+from amlsdk.storage.blobs.locks import locked
 from amlsdk.storage.blobs.verifying import mismatch
 
 __all__ = ["Parts"]
@@ -58,6 +59,7 @@ class Parts:
                     file.seek(at + size)
                     write_all(file, chunk)
                 size += len(chunk)
+            _begin_to_sync(file, at, size)
             # Not emptied first: to whoever looks meanwhile, a part that is sent again is there.
             with disk_errors(self._doing()), _open(place / str(number)) as mark:
                 mark.truncate(size)
@@ -119,7 +121,7 @@ class Parts:
         while True:
             with disk_errors(self._doing()):
                 file = _opened(place)
-            with file, _locked(file, alone=alone):
+            with file, locked(file, alone=alone):
                 # Until the lock was had, somebody else may have finished the blob, or removed it.
                 if _is_there(place, file):
                     yield place, file
@@ -161,24 +163,15 @@ def _open(path: Path) -> BinaryIO:
     return os.fdopen(descriptor, "r+b", buffering=0)
 
 
+def _begin_to_sync(file: BinaryIO, at: int, size: int) -> None:
+    if hasattr(os, "posix_fadvise"):
+        # On Linux this has dirty pages written while further parts come, so that the sync in the end has little left.
+        with contextlib.suppress(OSError):
+            os.posix_fadvise(file.fileno(), at, size, os.POSIX_FADV_DONTNEED)
+
+
 def _is_there(place: Path, file: BinaryIO) -> bool:
     try:
         return os.path.samestat(os.fstat(file.fileno()), (place / _CONTENT).stat())
     except FileNotFoundError:
         return False
-
-
-@contextlib.contextmanager
-def _locked(file: BinaryIO, *, alone: bool) -> Iterator[None]:
-    try:
-        import fcntl
-    except ImportError:
-        # Windows, where nobody serves, and whoever uses a folder puts whole files.
-        yield
-        return
-    fcntl.flock(file, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
-    try:
-        yield
-    finally:
-        # A child that was forked meanwhile has the file open too, and would keep the lock.
-        fcntl.flock(file, fcntl.LOCK_UN)

@@ -29,6 +29,8 @@ _IN_USE = "amlsdk is served from this database"
 _SETTINGS = {
     # The statements are many and small: compiling one takes longer than it saves.
     "jit": "off",
+    # Sorting all runs of an experiment stays in memory.
+    "work_mem": "16MB",
     # A process that stops in the midst of writing holds up everybody else who writes.
     "idle_in_transaction_session_timeout": "120s",
 }
@@ -109,10 +111,15 @@ class PostgresConnections(Connections):
             raw.execute("SELECT pg_advisory_lock_shared(%s)", [_key_of(_IN_USE)])
 
     def after_fork(self) -> None:  # noqa: D102
-        # The server ends a session when nobody has its socket any more: the parent's must not live on in the child.
+        from psycopg import Error
+
+        # The server ends a session when nobody has its socket any more: the parent's must not live on in the child. Its
+        # number stays taken, so that a transaction that the child comes out of can't end another's.
+        nothing = os.open(os.devnull, os.O_RDWR)
         for raw in self._raw:
-            with contextlib.suppress(OSError):
-                os.close(raw.fileno())
+            with contextlib.suppress(OSError, Error):
+                os.dup2(nothing, raw.fileno(), inheritable=False)
+        os.close(nothing)
         super().after_fork()
 
     def _begun(self, beginning: str) -> Connection:
