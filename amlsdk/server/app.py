@@ -35,8 +35,8 @@ def make_app(host: Host, *, limits: Limits | None = None) -> Starlette:
     """Return the application that answers for a host.
 
     Besides the operations under `/v1` it has `/healthz` (the process answers), `/readyz` (the host can answer),
-    `/metrics` and `/openapi.json`, and `/sign-in` where people sign in by a browser; these need no token. `app.state.operations.stop()` ends waiting requests, for a
-    server that is to stop.
+    `/metrics` and `/openapi.json`, and `/sign-in` where people sign in by a browser; these need no token.
+    `app.state.operations.stop()` ends waiting requests, for a server that is to stop.
 
     Args:
         host: Knows who asks, and answers them.

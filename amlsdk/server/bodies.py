@@ -21,6 +21,8 @@ from amlsdk.wire import MAX_JSON
 __all__ = ["Spool", "TooLarge", "TooSlow", "WrongType", "read_json", "read_stream"]
 
 _HELD_IN_ALL = 64 << 20
+# Smaller chunks are put together: a client that sends single bytes must not make a million objects.
+_WORTH_KEEPING = 32 << 10
 _SILENCE_S = 60.0
 
 
@@ -144,6 +146,10 @@ class Spool:
 
     async def add(self, chunk: bytes) -> None:
         """Take a chunk."""
+        if len(chunk) >= _WORTH_KEEPING and self._file is None and not self._arrived:
+            # As it is: what need not be put together is not copied.
+            await self._take(chunk)
+            return
         self._arrived += chunk
         if len(self._arrived) >= CHUNK:
             await self.end()
@@ -151,8 +157,12 @@ class Spool:
     async def end(self) -> None:
         """Take what came, however little it is."""
         piece, self._arrived = bytes(self._arrived), bytearray()
+        if piece:
+            await self._take(piece)
+
+    async def _take(self, piece: bytes) -> None:
         self._size += len(piece)
-        if piece and not (self._file is None and self._hold(piece)):
+        if not (self._file is None and self._hold(piece)):
             await self._threads.run(self._write, piece)
             self._let_go()
 

@@ -165,7 +165,10 @@ class Play:
         """Let what is logged now wait on the disk; one that begins a run has to wait for the service itself."""
         for _ in range(self.chance.randrange(1, 50)):
             before = {writer: writer.progress() for writer in self.writers}
-            until(lambda: any(writer.progress() != said for writer, said in before.items()), "some writer goes on")
+            until(lambda said=before: self.has_gone_on(said), "some writer goes on")
+
+    def has_gone_on(self, before):
+        return any(writer.progress() != said for writer, said in before.items())
 
     def kill_writer(self):
         writer = self.chance.choice(self.writers)

@@ -82,9 +82,7 @@ def test_members_are_a_collection(ada):
     assert members.get("bob").update(role="owner").role == "owner"
     assert bob.refresh().role == "owner"
     assert "inherited" in repr(members)
-    with pytest.raises(
-        InvalidArgument, match=r"create\(role=...\) is one of 'reader', 'contributor', 'owner', not"
-    ):
+    with pytest.raises(InvalidArgument, match=r"create\(role=...\) is one of 'reader', 'contributor', 'owner', not"):
         members.create("eve", role="king")
     with pytest.raises(Conflict, match="'bob' is owner here already"):
         members.create("bob", role="reader")

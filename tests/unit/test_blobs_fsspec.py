@@ -101,7 +101,7 @@ def test_being_asked_for_marks_an_old_blob_as_used(store, tmp_path):
 
 def test_a_place_that_refuses_is_unavailable(store, tmp_path):
     (tmp_path / "store").write_text("a file where the folder is to be")
-    with pytest.raises(Unavailable, match=r"can't be stored in file://.*; see that the place is there"):
+    with pytest.raises(Unavailable, match=r"in file:///.*: Not a directory; see that the place is there"):
         put(store, b"x")
 
 
@@ -117,7 +117,7 @@ class Refusing(MemoryFileSystem):
 
 
 def test_errors_of_a_place_are_told_without_what_is_secret():
-    store = FsspecBlobStore(Refusing(), "/user:secret@bucket")
+    store = FsspecBlobStore(Refusing(), "user:secret@bucket/folder")
     content = ByteStream.of(b"x")
     for use in (
         store.check,

@@ -93,7 +93,10 @@ def _retrying() -> Any:
     class Retrying(policies.RetryPolicy):  # type: ignore[misc, name-defined]  # found only when it is installed
         def __init__(self) -> None:
             super().__init__(
-                retry_total=_TRIES, retry_backoff_factor=_FIRST_PAUSE_S, retry_backoff_max=_LONGEST_PAUSE_S
+                retry_total=_TRIES,
+                retry_status=_TRIES,
+                retry_backoff_factor=_FIRST_PAUSE_S,
+                retry_backoff_max=_LONGEST_PAUSE_S,
             )
 
         def send(self, request: Any) -> Any:

@@ -24,7 +24,7 @@ from amlsdk.storage.blobs.copying import copy_hashed, disk_errors, open_regular,
 from amlsdk.storage.blobs.drafts import Draft, Drafts
 from amlsdk.storage.blobs.parts import Parts
 from amlsdk.storage.blobs.syncing import sync_all
-from amlsdk.storage.blobs.verifying import mismatch, verified
+from amlsdk.storage.blobs.verifying import absent, mismatch, verified
 
 __all__ = ["FolderBlobStore", "open_folder"]
 
@@ -48,9 +48,9 @@ class FolderBlobStore(BlobStore):
 
     A blob is the read-only file `ab/cdef...`, named by its digest. It is written under a temporary name in `tmp/`,
     synced, renamed, and the folder it is renamed in is synced before the call returns: no crash leaves a name whose
-    bytes are not there. `put_files` does this for some thousand files at a time, written first and synced together,
-    which makes small files fast; a process that is killed loses at most the names of one such group. On macOS the
-    sync reaches the drive, not its cache; a blob lost there is found damaged, and counts as missing where it is empty.
+    bytes are not there. `put_files` does this for some thousand files at a time, written first and synced together; a
+    process that is killed loses at most the names of one such group. On macOS the sync reaches the drive, not its
+    cache; a blob that was lost there is found damaged, and counts as missing where it is empty.
 
     Args:
         folder: Where the blobs are.
@@ -106,7 +106,7 @@ class FolderBlobStore(BlobStore):
     def size(self, digest: str) -> int:  # noqa: D102
         size = self._stored_size(digest)
         if size is None:
-            raise _absent(digest)
+            raise absent(digest)
         return size
 
     def digests(self) -> Iterator[tuple[str, int, float]]:  # noqa: D102
@@ -211,7 +211,7 @@ class FolderBlobStore(BlobStore):
             with open_regular(self._path(digest)) as blob:
                 yield blob
         except NotFound as error:
-            raise _absent(digest) from error
+            raise absent(digest) from error
         except InvalidArgument as error:
             raise Unavailable(f"blob {digest} can't be read: {error}") from error
 
@@ -268,10 +268,6 @@ class FolderBlobStore(BlobStore):
             f"blob {digest} is damaged: the bytes in {self._path(digest)!r} have another digest; "
             "delete it and store the content again"
         )
-
-
-def _absent(digest: str) -> NotFound:
-    return NotFound(f"no blob {digest} is stored")
 
 
 def _expect(draft: Draft, digest: str, what: str) -> None:

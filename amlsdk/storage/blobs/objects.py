@@ -17,7 +17,7 @@ from amlsdk.errors import Conflict, InvalidArgument, NotFound, OperationFailed
 from amlsdk.records.streams import ByteStream
 from amlsdk.storage.blobs.base import BlobStore, check_digest, check_part, check_parts, count_part
 from amlsdk.storage.blobs.copying import digest_of_file
-from amlsdk.storage.blobs.verifying import matching, mismatch, verified
+from amlsdk.storage.blobs.verifying import absent, matching, mismatch, verified
 
 __all__ = ["USED_AGAIN_AFTER_S", "Found", "ObjectBlobStore"]
 
@@ -117,7 +117,7 @@ class ObjectBlobStore(BlobStore):
     def size(self, digest: str) -> int:  # noqa: D102
         found = self._find(_blob(digest))
         if found is None:
-            raise _absent(digest)
+            raise absent(digest)
         return found.size_bytes
 
     def digests(self) -> Iterator[tuple[str, int, float]]:  # noqa: D102
@@ -200,7 +200,7 @@ class ObjectBlobStore(BlobStore):
         try:
             yield from self._read(_blob(digest), start)
         except NotFound as error:
-            raise _absent(digest) from error
+            raise absent(digest) from error
 
     def _verified(self, digest: str, size: int) -> Iterator[bytes]:
         return verified(digest, self._from(digest, 0, size), damaged=lambda: self._damaged(digest))
@@ -227,7 +227,3 @@ def _blob(digest: str) -> str:
 
 def _part(digest: str, number: int) -> str:
     return f"parts/{check_digest(digest)}/{number:06}"
-
-
-def _absent(digest: str) -> NotFound:
-    return NotFound(f"no blob {digest} is stored")

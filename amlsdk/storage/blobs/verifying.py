@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 
-from amlsdk.errors import InvalidArgument
+from amlsdk.errors import InvalidArgument, NotFound
 
-__all__ = ["matching", "mismatch", "verified"]
+__all__ = ["absent", "matching", "mismatch", "verified"]
 
 
 def verified(digest: str, chunks: Iterable[bytes], *, damaged: Callable[[], Exception]) -> Iterator[bytes]:
@@ -50,3 +50,8 @@ def mismatch(what: str, *, found: str, size: int, digest: str) -> InvalidArgumen
     return InvalidArgument(
         f"{what} has the digest {found} ({size} bytes), not {digest}: it changed on the way; send it again"
     )
+
+
+def absent(digest: str) -> NotFound:
+    """Return the error of a blob that is not stored."""
+    return NotFound(f"no blob {digest} is stored")
