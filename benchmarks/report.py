@@ -147,6 +147,13 @@ ALONE = (
         "memory growth, a 2 GB file kept and restored", "under 100 MB", ("bench_snapshot", "memory_2gb_growth_mb"), "MB"
     ),
     Alone("memory of a run's supervisor, output of 2 GB", "under 100 MB", ("bench_submit", "supervisor_peak_mb"), "MB"),
+    Alone("a file of 1 GB to a service on loopback", "2 times plain HTTP", ("bench_blobs", "up_s"), "s"),
+    Alone("the same by plain HTTP, which keeps it on no disk for certain", "", ("bench_blobs", "plain_up_s"), "s"),
+    Alone("the same again, which is there", "", ("bench_blobs", "up_again_s"), "s"),
+    Alone("and back, verified", "2 times plain HTTP", ("bench_blobs", "down_s"), "s"),
+    Alone("back by plain HTTP", "", ("bench_blobs", "plain_down_s"), "s"),
+    Alone("memory growth of the client", "under 100 MB", ("bench_blobs", "client_mb"), "MB"),
+    Alone("memory growth of the server", "under 100 MB", ("bench_blobs", "server_mb"), "MB"),
     Alone("image of the wine model, built from nothing", "under 15 s", ("bench_image", "build_s"), "s"),
     Alone("again, unchanged, with the same digest", "", ("bench_image", "again_s"), "s"),
     Alone("after an edit of score.py", "under 1 s", ("bench_image", "edited_s"), "s"),
