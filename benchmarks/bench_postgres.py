@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import multiprocessing
 import random
@@ -154,6 +155,9 @@ def search(ready: Any, results: Any, place: dict[str, Any], folder: Path, number
         asked = {name: SearchRuns(experiment_id=place["experiment_id"], **page) for name, page in PAGES.items()}
         for request in asked.values():
             service.send(request)
+        # A process that has served for a while looks through all that was imported once in a long time.
+        gc.collect()
+        gc.freeze()
         ready.wait(300)
         end = time.perf_counter() + SEARCHING_S
         while time.perf_counter() < end:

@@ -19,7 +19,7 @@ class BadNetwork:
         self._target = port
         self._delay_s = 0.0
         self._is_cut = False
-        self._open = set()
+        self._open, self._tasks = set(), set()
         self._loop = asyncio.new_event_loop()
         self._flows = asyncio.Event()
         self._flows.set()
@@ -45,7 +45,7 @@ class BadNetwork:
         self._do(lambda: self._mend(reset))
 
     def close(self):
-        self._do(self._cut)
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
 
@@ -54,12 +54,13 @@ class BadNetwork:
         server = self._loop.run_until_complete(asyncio.start_server(self._take, sock=self._listener))
         self._loop.run_forever()
         server.close()
-        tasks = asyncio.all_tasks(self._loop)
-        for task in tasks:
-            task.cancel()
-        self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
-        self._loop.run_until_complete(self._loop.shutdown_asyncgens())
         self._loop.close()
+
+    async def _end(self):
+        self._cut()
+        self._flows.set()
+        while self._tasks:
+            await asyncio.wait(self._tasks)
 
     def _do(self, what):
         done = threading.Event()
@@ -81,6 +82,9 @@ class BadNetwork:
         self._flows.set()
 
     async def _take(self, reader, writer):
+        task = asyncio.current_task()
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
         if self._is_cut:
             writer.transport.abort()
             return

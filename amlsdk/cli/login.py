@@ -10,6 +10,7 @@ from urllib.parse import quote
 import click
 
 from amlsdk.cli.app import Connection
+from amlsdk.cli.login_openid import has_openid, sign_in
 from amlsdk.cli.output import json_option, show_json, show_pairs
 from amlsdk.errors import InvalidArgument, NotFound
 from amlsdk.logins import Logins
@@ -28,11 +29,13 @@ _of_workspace = click.option("--workspace", metavar="NAME", help="Only for this 
 
 @click.command()
 @click.argument("url")
-@click.option("--token", metavar="-|TEXT", help="The token; - reads it from standard input. Default: it is asked for.")
+@click.option("--token", metavar="-|TEXT", help="The token; - reads it from standard input. Default: you are asked.")
 @_of_workspace
 @json_option
 def login(url: str, token: str | None, workspace: str | None, as_json: bool) -> None:
     """Keep a token for a service on this machine, once the service has accepted it.
+
+    Where the service lets people sign in by a browser, one is opened, and the token is made on the way.
 
     It is found by `amlsdk.connect(URL)` and by all commands, where neither a token is given nor AMLSDK_TOKEN is set.
     It is kept in the system's keyring, or in a file that only you can read.
@@ -96,6 +99,8 @@ def _given(token: str) -> str:
 
 
 def _asked(url: str) -> str:
+    if has_openid(url):
+        return sign_in(url)
     if not sys.stdin.isatty():
         raise InvalidArgument(f"nobody can be asked for the token here; give it: aml login {url} --token - < FILE")
     return str(click.prompt(f"Token for {normal(url)}", hide_input=True, err=True)).strip()

@@ -13,6 +13,7 @@ import click
 import orjson
 
 from amlsdk.cli.output import json_option
+from amlsdk.cli.serve_openid import openid_of, openid_options
 from amlsdk.errors import MissingDependency, Unavailable
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ _FILES = 8192
     metavar="FILE",
     help="A line of JSON a request; - is standard error.",
 )
+@openid_options
 @json_option
 def serve(
     host: str,
@@ -99,11 +101,12 @@ def serve(
     tls = None if tls_certificate is None or tls_key is None else Tls(certificate=tls_certificate, key=tls_key)
     transport = Transport(tls=tls, trusted_proxies=proxy_headers, grace_s=grace_s)
     transport.check()
+    openid = openid_of(places)
     _write_logs(access_log)
     _open_many_files()
     # First: a new service shows its token once, and must not fail between that and the first request.
     listener = listen(host, port)
-    served = _host(root or _default_root(), owner, places)
+    served = _host(root or _default_root(), owner, {**places, "openid": openid})
     try:
         run(
             served,
@@ -130,10 +133,10 @@ def _default_root() -> Path:
     return Path(os.environ.get("AMLSDK_HOME") or Path.home() / ".amlsdk") / "service"
 
 
-def _host(root: Path, owner: str, places: Mapping[str, str | None]) -> TenantHost:
+def _host(root: Path, owner: str, places: Mapping[str, Any]) -> TenantHost:
     from amlsdk.tenancy import TenantHost
 
-    given: dict[str, Any] = {name: url for name, url in places.items() if url is not None}
+    given = {name: place for name, place in places.items() if place is not None}
     try:
         return TenantHost(root.expanduser().absolute(), owner=owner, **given)
     except OSError as error:

@@ -75,7 +75,7 @@ def forget(folder: Path, begun: Begun) -> None:
 
 def _read(path: Path, run_id: str) -> Begun | None:
     # Whatever is not as it was written says nothing of any run.
-    with contextlib.suppress(OSError, orjson.JSONDecodeError, LookupError, TypeError):
+    with contextlib.suppress(OSError, orjson.JSONDecodeError, AttributeError, LookupError, TypeError):
         said = orjson.loads(path.read_bytes())
         flags = {name: bool(said.get(name)) for name in ("given_up", "ended")}
         return Begun(run_id=run_id, owner=ProcessIdentity(**said["owner"]), **flags)

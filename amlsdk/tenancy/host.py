@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 from sqlalchemy import select
@@ -21,11 +21,13 @@ from amlsdk.service import Guard, Host, Principal, Service
 from amlsdk.storage.tenancy.schema import subscription
 from amlsdk.tenancy.grounds import open_grounds
 from amlsdk.tenancy.handling import HANDLERS, Directory
-from amlsdk.tenancy.openid import OpenId, OpenIdSignIn
 from amlsdk.tenancy.repositories import repository_of
 from amlsdk.tenancy.roles import Roles, role_text
 from amlsdk.tenancy.signing_in import SignIn
 from amlsdk.tenancy.workspaces import find_workspace, only_workspace
+
+if TYPE_CHECKING:
+    from amlsdk.tenancy.openid import OpenId
 
 __all__ = ["TenantHost"]
 
@@ -77,6 +79,9 @@ class TenantHost(Host):
         self._directory = Directory(database=self._database, roles=self._roles, estate=self.estate, sign_in=way)
         self._sign_in = SignIn(self._database)
         if openid is not None:
+            # Only now: a service that asks no provider has nothing loaded that could ask one.
+            from amlsdk.tenancy.openid import OpenIdSignIn
+
             self.by_browser = OpenIdSignIn(settings=openid, database=self._database, create=self._create_token)
 
     def sign_in(self, token: str | None) -> Principal:  # noqa: D102

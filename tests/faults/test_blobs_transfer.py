@@ -215,7 +215,10 @@ def test_a_client_that_is_killed_is_followed_by_another(server, source, content,
             assert set(there.values()) == {PART_BYTES}
             counted = Counted(service)
             ServiceBlobs(counted).put_file(source)
-            assert sorted(counted.parts) == sorted(set(range(7)) - {int(number) for number in there})
+            missing = set(range(7)) - {int(number) for number in there}
+            # What was on its way when its sender was killed may have come after that look.
+            assert missing - set(counted.parts) <= set(sorted(missing)[:2])
+            assert set(counted.parts) <= missing
             assert ServiceBlobs(service).open(digest).read() == content
 
 

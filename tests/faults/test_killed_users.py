@@ -129,8 +129,8 @@ def test_a_killed_run_is_gone_on_with(tmp_path):
     [
         ("amlsdk.resources.submitting", "_store_folder", []),
         ("amlsdk.resources.submitting", "_create", ["Completed"]),
-        ("amlsdk.resources.launching", "_handover", ["Failed"]),
-        ("amlsdk.resources.launching", "Detached._answer", ["Completed"]),
+        ("amlsdk.handing.runs", "to_json", ["Failed"]),
+        ("amlsdk.processes.launching", "Detached._answer", ["Completed"]),
         ("amlsdk.resources.submitting", "_note_surroundings", ["Completed"]),
     ],
 )
