@@ -252,6 +252,14 @@ def test_a_taken_port_is_said(server):
         ServerThread(Answering(), port=port)
 
 
+def test_a_port_is_taken_before_the_first_request():
+    """Of two that begin at once, one learns that it can't, before it has made anything."""
+    first = ServerThread(Answering())
+    with pytest.raises(Unavailable, match="can't be had"):
+        ServerThread(Answering(), port=int(first.url.rsplit(":", 1)[1]))
+    first.stop()
+
+
 def test_stopping_twice_is_no_error():
     server = ServerThread(Answering())
     server.stop()
