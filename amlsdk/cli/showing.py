@@ -72,7 +72,7 @@ def _facts(connection: Connection, found: amlsdk.Run) -> dict[str, Any]:
         "duration": duration_text(record),
         "user": record.user,
         **_job(found),
-        "git commit": _commit(found.context.get("git")),
+        **_commits(found.context.get("git")),
     }
     facts = {name: value for name, value in facts.items() if value not in (None, "")}
     facts |= {f"params.{name}": value for name, value in sorted(record.params.items())}
@@ -87,8 +87,11 @@ def _job(found: amlsdk.Run) -> dict[str, Any]:
     return {"script": " ".join([job.script, *job.arguments]), "target": job.target, "snapshot": job.snapshot}
 
 
-def _commit(git: object) -> str | None:
-    return git.get("commit") if isinstance(git, Mapping) else None
+def _commits(git: object) -> dict[str, Any]:
+    if not isinstance(git, Mapping):
+        return {}
+    commit, history = git.get("commit"), git.get("history")
+    return {"git commit": commit, "not committed": history if history != commit else None}
 
 
 @click.command("compare")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from amlsdk.errors import MissingDependency, Unavailable
 
-__all__ = ["KEPT_SETTINGS", "bare_repository", "settings_in_environment"]
+__all__ = ["KEPT_SETTINGS", "bare_repository", "git_environment", "settings_in_environment"]
 
 _TIMEOUT_S = 30.0
 # Whatever a repository's own configuration says: nothing that somebody pushed is ever executed, and what arrives is
@@ -51,7 +51,7 @@ def _make(folder: Path) -> None:
     draft = Path(tempfile.mkdtemp(prefix=".new-", dir=folder.parent))
     try:
         command = ["git", "init", "--quiet", "--bare", "--template=", "--initial-branch=main", str(draft)]
-        done = subprocess.run(command, env=_environment(), capture_output=True, timeout=_TIMEOUT_S, check=False)
+        done = subprocess.run(command, env=git_environment(), capture_output=True, timeout=_TIMEOUT_S, check=False)
         if done.returncode:
             raise OSError(done.stderr.decode(errors="replace").strip())
         # Of two that come at once, the second finds a folder that is not empty.
@@ -63,7 +63,8 @@ def _make(folder: Path) -> None:
         raise OSError(f"nothing could be put in its place at {folder}")
 
 
-def _environment() -> dict[str, str]:
+def git_environment() -> dict[str, str]:
+    """Return an environment in which git reads no configuration but a repository's own."""
     return {"PATH": os.environ.get("PATH", os.defpath), "GIT_CONFIG_NOSYSTEM": "1", "HOME": os.devnull, "LC_ALL": "C"}
 
 

@@ -132,7 +132,10 @@ class Project(Resource[ProjectRecord]):
         return place
 
     def _user(self) -> str:
-        name = getpass.getuser()
+        try:
+            name = getpass.getuser()
+        except (KeyError, OSError, ImportError):  # a container whose user has no name
+            name = "user"
         return "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in name)
 
     def delete(self) -> None:

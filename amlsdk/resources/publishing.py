@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import re
 import socket
@@ -18,10 +19,13 @@ from amlsdk.repositories.making import settings_in_environment
 from amlsdk.resources.capture.sensitive import without_credentials
 from amlsdk.urls import is_loopback
 
-__all__ = ["HISTORY", "Repository", "ask_git", "check_branch", "clone", "remote_url"]
+__all__ = ["HISTORIES", "HISTORY", "Repository", "ask_git", "check_branch", "clone", "git_says", "remote_url"]
 
+_LOG = logging.getLogger("amlsdk")
 # Where commits of what was not committed are kept: no branch, and so in nobody's way.
 HISTORY = "refs/amlsdk/history"
+# Where those of all members are, in the repository of the service; whoever fetches them keeps their own.
+HISTORIES = "refs/amlsdk/histories"
 _TIMEOUT_S = 3600.0
 _BRANCH = re.compile(r"[A-Za-z0-9._/+@-]{1,200}")
 # What git and its servers say, and what it is.
@@ -122,10 +126,16 @@ class Repository:
             NotFound: There is no such repository.
             Unavailable: It can't be reached.
         """
-        references = [f"HEAD:refs/heads/{branch}"]
+        self._push(url, f"HEAD:refs/heads/{branch}")
         if history_as is not None and self._has_history():
-            references.append(f"{HISTORY}:{HISTORY}/{history_as}/{self._name_of_copy()}")
-        ask_git(["push", "--quiet", "--no-verify", "--", url, *references], self.root, token=self.token, url=url)
+            try:
+                self._push(url, f"{HISTORY}:{HISTORIES}/{history_as}/{self._name_of_copy()}")
+            except AmlError as error:
+                # What is committed is what was asked for.
+                _LOG.warning("the history of what was not committed stays on this machine: %s", error)
+
+    def _push(self, url: str, reference: str) -> None:
+        ask_git(["push", "--quiet", "--no-verify", "--", url, reference], self.root, token=self.token, url=url)
 
     def _has_history(self) -> bool:
         try:
@@ -188,11 +198,26 @@ def ask_git(
     url: str | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> str:
+    """Return what git says, as a text without what is around it; see `git_says`."""
+    said = git_says(arguments, folder, token=token, url=url, environment=environment)
+    return said.decode(errors="replace").strip()
+
+
+def git_says(
+    arguments: list[str],
+    folder: Path,
+    *,
+    told: bytes = b"",
+    token: str | None = None,
+    url: str | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> bytes:
     """Return what git says.
 
     Args:
         arguments: Of git.
         folder: Where it is asked.
+        told: What it reads from standard input.
         token: Shown to `url` only.
         url: Of the remote that is asked.
         environment: Variables beyond those of this process.
@@ -205,7 +230,7 @@ def ask_git(
             ["git", *arguments],  # noqa: S607  # whichever git the user has
             cwd=folder,
             env={**_environment(url, token), **(environment or {})},
-            stdin=subprocess.DEVNULL,
+            input=told,
             capture_output=True,
             timeout=_TIMEOUT_S,
             check=False,
@@ -216,7 +241,7 @@ def ask_git(
         raise Unavailable(f"git {arguments[0]} did not come to its end in {_TIMEOUT_S:.0f} s") from error
     if done.returncode:
         raise _refusal(arguments[0], done.stderr.decode(errors="replace"), url)
-    return done.stdout.decode(errors="replace").strip()
+    return done.stdout
 
 
 def _environment(url: str | None, token: str | None) -> dict[str, str]:
@@ -224,6 +249,7 @@ def _environment(url: str | None, token: str | None) -> dict[str, str]:
     if url is not None and token is not None:
         # In the environment of one process: no file, no list of processes and no message has it.
         settings[f"http.{url}.extraHeader"] = f"Authorization: Bearer {token}"
+        settings["http.followRedirects"] = "false"
     if url is not None and is_loopback(url):
         # A proxy's "127.0.0.1" is the proxy itself.
         settings[f"http.{url}.proxy"] = ""

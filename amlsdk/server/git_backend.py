@@ -196,40 +196,43 @@ class Answer:
         self._watching.cancel()
         self.feeding.cancel()
         with anyio.CancelScope(shield=True):
-            # Asked first, so that it removes what it has half of.
-            self._signal(signal.SIGTERM)
-            with contextlib.suppress(TimeoutError), anyio.fail_after(_END_S):
-                await self._process.wait()
-            self._signal(signal.SIGKILL)
+            # First it is let find that nothing more comes, and remove what it has half of: by signals it would not.
+            self._close()
+            for number in (signal.SIGTERM, signal.SIGKILL):
+                with contextlib.suppress(TimeoutError), anyio.fail_after(_END_S):
+                    await self._process.wait()
+                self._signal(number)
             await self._process.wait()
 
     async def _feed(self) -> None:
         stdin = self._process.stdin
         assert stdin is not None  # noqa: S101  # it was asked for
-        commands = Commands(most=_MOST_ASKED) if self._body.pushes else None
         try:
             stdin.write(self._first)
-            async for piece in self._body.pieces() if self._body.pushes else _nothing():
-                if commands is not None:
-                    commands.take(piece)
-                stdin.write(piece)
-                await stdin.drain()
-                self._heard = time.monotonic()
+            if self._body.pushes:
+                await self._pass_on(stdin)
             await stdin.drain()
-        except InvalidArgument:
-            # The reply has begun, and can only be cut off.
-            self._signal(signal.SIGTERM)
-        except (BrokenPipeError, ConnectionResetError, ClientDisconnect):
-            # Git has read what it needs, or who asked is gone, and git finds half of a request.
+        except (BrokenPipeError, ConnectionResetError, ClientDisconnect, InvalidArgument):
+            # Git has read what it needs, or who asked is gone or refused, and git finds half of a request.
             pass
         finally:
-            stdin.close()
+            self._close()
+
+    async def _pass_on(self, stdin: asyncio.StreamWriter) -> None:
+        commands = Commands(most=_MOST_ASKED)
+        async for piece in self._body.pieces():
+            commands.take(piece)
+            stdin.write(piece)
+            await stdin.drain()
+            self._heard = time.monotonic()
 
     async def _watch(self) -> None:
         """End git where nothing is heard of either side for too long, or it all takes too long."""
         until = self._heard + _LONGEST_S
-        while (left := min(self._heard + _SILENCE_S, until) - time.monotonic()) > 0:
+        while (left := min(self._heard + _SILENCE_S, until) - time.monotonic()) > 0:  # noqa: ASYNC110  # it is a clock
             await asyncio.sleep(left)
+        self._close()
+        await asyncio.sleep(_END_S)
         self._signal(signal.SIGTERM)
 
     async def _head(self) -> tuple[int, dict[str, str]]:
@@ -259,16 +262,17 @@ class Answer:
             while chunk := await stdout.read(_CHUNK):
                 yield chunk
                 self._heard = time.monotonic()
+            with contextlib.suppress(TimeoutError), anyio.fail_after(_END_S):
+                await self._process.wait()
         finally:
             await self.end()
+
+    def _close(self) -> None:
+        if self._process.stdin is not None:
+            self._process.stdin.close()
 
     def _signal(self, number: int) -> None:
         if self._process.returncode is None:
             # Its children too: what packs and unpacks is started by it.
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, number)
-
-
-async def _nothing() -> AsyncIterator[bytes]:
-    return
-    yield b""

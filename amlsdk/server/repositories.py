@@ -1,7 +1,6 @@
 """Git repositories over HTTP, as git's own clients ask for them (gitprotocol-http(5), the smart protocol).
 
-Git itself answers, by `git http-backend` (RFC 3875 says how it is asked): here is decided who may ask, and for how
-long and how much.
+Git itself answers: here is decided who may ask for what, and how many at once.
 """
 
 from __future__ import annotations
@@ -10,22 +9,20 @@ import asyncio
 import base64
 import binascii
 import contextlib
-import os
-import re
-import signal
+import functools
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import anyio
-from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from amlsdk.errors import AmlError, InvalidArgument, NotFound, NotSignedIn, OperationFailed
-from amlsdk.repositories.making import KEPT_SETTINGS, settings_in_environment
+from amlsdk.errors import AmlError, NotFound, NotSignedIn
+from amlsdk.repositories.mending import mend_head, remove_leftovers
 from amlsdk.server.answering import Operations, bearer
 from amlsdk.server.faults import fault
+from amlsdk.server.git_backend import Answer, begin
+from amlsdk.server.limits import Busy
 from amlsdk.server.replies import internal_reply
 from amlsdk.server.visits import Visit, visit_of
 from amlsdk.service import Host
@@ -34,11 +31,11 @@ __all__ = ["Repositories"]
 
 # What git asks for, and the services behind it; the older protocol, which reads files by their names, is not spoken.
 _SERVICES = {"git-upload-pack": False, "git-receive-pack": True}
-_MOST_BYTES = 2 << 30
-_SILENCE_S = 120.0
-_CHUNK = 64 << 10
-_MOST_HEAD_BYTES = 16 << 10
-_VERSION = re.compile(r"version=[0-9](?::[a-z0-9=]{1,40})?")
+# Each is several processes of git. Whoever comes then waits for a while.
+_MOST_AT_ONCE = 32
+_MOST_AT_ONCE_OF_ONE = 16
+_WAIT_S = 60.0
+_MOST_KEPT = 1000
 
 
 class Repositories:
@@ -55,36 +52,74 @@ class Repositories:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         request = Request(scope, receive, send)
-        feeding: asyncio.Task[None] | None = None
-        response: Response
-        try:
-            response, feeding = await self._answer(request, visit_of(scope))
-        except ClientDisconnect:
-            return
-        except NotSignedIn as error:
-            # Git asks its user, or its helper, only when it is told so.
-            response = fault(error)
-            response.headers["www-authenticate"] = 'Basic realm="amlsdk: any name, and a token as password"'
-        except AmlError as error:
-            response = fault(error)
-        except Exception as error:  # noqa: BLE001  # told under a reference, and logged
-            response = internal_reply("a repository", error)
-        await response(scope, _after(feeding, receive), send)
+        async with contextlib.AsyncExitStack() as held:
+            feeding: asyncio.Task[None] | None = None
+            response: Response
+            try:
+                answer = await self._answer(request, visit_of(scope), held)
+                response, feeding = await answer.response(), answer.feeding
+            except ClientDisconnect:
+                return
+            except NotSignedIn as error:
+                # Git asks its user, or its helper, only when it is told so.
+                response = fault(error)
+                response.headers["www-authenticate"] = 'Basic realm="amlsdk: any name, and a token as password"'
+            except AmlError as error:
+                response = fault(error)
+            except Exception as error:  # noqa: BLE001  # told under a reference, and logged
+                response = internal_reply("a repository", error)
+            await response(scope, _after(feeding, receive), send)
 
-    async def _answer(self, request: Request, visit: Visit) -> tuple[Response, asyncio.Task[None]]:
+    async def _answer(self, request: Request, visit: Visit, held: contextlib.AsyncExitStack) -> Answer:
         visit.route = "/git"
         visit.principal = await self._operations.callers.principal(_token(request), visit.address)
         service, rest = _service(request)
-        parameters = request.path_params
-        folder = await self._operations.threads.run(
+        parameters, pushes = request.path_params, _SERVICES[service]
+        threads = self._operations.threads
+        folder = await threads.run(
             self._host.repository,
             visit.caller,
             parameters.get("workspace"),
             parameters["project_id"],
-            push=_SERVICES[service],
+            push=pushes,
         )
-        process = await _begin(folder, rest, request, user=visit.caller.name)
-        return await process.answer(request)
+        await held.enter_async_context(self._turns.of(visit.caller.token_id))
+        if rest == "/info/refs":
+            await threads.run(remove_leftovers if pushes else mend_head, folder)
+        answer = await begin(folder, rest, request, user=visit.caller.name)
+        held.push_async_callback(answer.end)
+        return answer
+
+    @functools.cached_property
+    def _turns(self) -> _Turns:
+        return _Turns()
+
+
+class _Turns:
+    """Lets so many be answered at once, and of one token so many that others have theirs."""
+
+    def __init__(self) -> None:
+        self._all = anyio.Semaphore(_MOST_AT_ONCE)
+        self._own: dict[str, anyio.Semaphore] = {}
+
+    @contextlib.asynccontextmanager
+    async def of(self, token_id: str) -> AsyncIterator[None]:
+        """Wait for a turn, and have it as long as the block goes on.
+
+        Raises:
+            Busy: It did not come in time.
+        """
+        own = self._own.setdefault(token_id, anyio.Semaphore(_MOST_AT_ONCE_OF_ONE))
+        if len(self._own) > _MOST_KEPT:
+            self._own = {name: each for name, each in self._own.items() if each.value < _MOST_AT_ONCE_OF_ONE}
+        async with contextlib.AsyncExitStack() as turns:
+            try:
+                with anyio.fail_after(_WAIT_S):
+                    await turns.enter_async_context(own)
+                    await turns.enter_async_context(self._all)
+            except TimeoutError:
+                raise Busy("the service answers as many git clients as it can; try again in a moment") from None
+            yield
 
 
 def _after(feeding: asyncio.Task[None] | None, receive: Receive) -> Receive:
@@ -117,135 +152,3 @@ def _service(request: Request) -> tuple[str, str]:
     if asked not in _SERVICES or (request.method == "GET") is not (rest == "info/refs"):
         raise NotFound("a repository answers to git's own clients only, of version 1.6.6 or later")
     return asked, f"/{rest}"
-
-
-async def _begin(folder: Path, rest: str, request: Request, *, user: str) -> _Backend:
-    headers = request.headers
-    environment = {
-        "PATH": os.environ.get("PATH", os.defpath),
-        "HOME": os.devnull,
-        "LC_ALL": "C",
-        "GIT_CONFIG_NOSYSTEM": "1",
-        "GIT_CONFIG_GLOBAL": os.devnull,
-        "GIT_PROJECT_ROOT": str(folder),
-        "GIT_HTTP_EXPORT_ALL": "1",
-        "REQUEST_METHOD": request.method,
-        "PATH_INFO": rest,
-        "QUERY_STRING": f"service={request.query_params['service']}" if rest == "/info/refs" else "",
-        "CONTENT_TYPE": headers.get("content-type", ""),
-        "REMOTE_USER": user,
-        "REMOTE_ADDR": "",
-        **_optional(headers),
-        **settings_in_environment(
-            {**KEPT_SETTINGS, "receive.maxInputSize": str(_MOST_BYTES), "safe.directory": str(folder)}
-        ),
-    }
-    process = await asyncio.create_subprocess_exec(
-        "git",
-        "http-backend",
-        env=environment,
-        cwd=folder,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    return _Backend(process)
-
-
-def _optional(headers: Headers) -> dict[str, str]:
-    found = {}
-    length, encoding = headers.get("content-length", ""), headers.get("content-encoding", "identity").lower()
-    if length.isdecimal():
-        if int(length) > _MOST_BYTES:
-            raise InvalidArgument(f"a push has at most {_MOST_BYTES} bytes; keep large files outside of the repository")
-        found["CONTENT_LENGTH"] = length
-    if encoding in {"gzip", "x-gzip"}:
-        # Git unpacks what says what a client has, piece by piece; packs come as they are.
-        found["HTTP_CONTENT_ENCODING"] = "gzip"
-    elif encoding != "identity":
-        raise InvalidArgument(f"git's clients send gzip or plain bytes, not {encoding[:40]!r}")
-    version = headers.get("git-protocol", "")
-    if _VERSION.fullmatch(version):
-        found["GIT_PROTOCOL"] = version
-    return found
-
-
-class _Backend:
-    """`git http-backend` at work on one request."""
-
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
-        self._feeding: asyncio.Task[None] | None = None
-
-    async def answer(self, request: Request) -> tuple[Response, asyncio.Task[None]]:
-        """Return the response, whose body is read from git while it is sent, and what gives git the request's."""
-        self._feeding = asyncio.create_task(self._feed(request))
-        try:
-            status, headers = await self._head()
-        except BaseException:
-            await self._end()
-            raise
-        return StreamingResponse(self._body(), status_code=status, headers=headers), self._feeding
-
-    async def _feed(self, request: Request) -> None:
-        stdin = self._process.stdin
-        assert stdin is not None  # noqa: S101  # it was asked for
-        size = 0
-        try:
-            async for chunk in request.stream():
-                size += len(chunk)
-                if size > _MOST_BYTES:
-                    self._kill()
-                    return
-                stdin.write(chunk)
-                with anyio.fail_after(_SILENCE_S):
-                    await stdin.drain()
-        except (BrokenPipeError, ConnectionResetError, ClientDisconnect, TimeoutError):
-            # Git has read what it needs, or who asked is gone, and git finds half of a request.
-            pass
-        finally:
-            stdin.close()
-
-    async def _head(self) -> tuple[int, dict[str, str]]:
-        stdout = self._process.stdout
-        assert stdout is not None  # noqa: S101  # it was asked for
-        status, headers, size = 200, {}, 0
-        with anyio.fail_after(_SILENCE_S):
-            while line := (await stdout.readline()).rstrip(b"\r\n"):
-                size += len(line)
-                if size > _MOST_HEAD_BYTES:
-                    break
-                name, _, value = line.decode("latin-1").partition(":")
-                if name.lower() == "status":
-                    status = int(value.split()[0])
-                else:
-                    headers[name.strip()] = value.strip()
-        if not headers:
-            raise OperationFailed("git gave no answer for this repository; look at the log of the service")
-        return status, headers
-
-    async def _body(self) -> AsyncIterator[bytes]:
-        stdout = self._process.stdout
-        assert stdout is not None  # noqa: S101  # it was asked for
-        try:
-            while True:
-                with anyio.fail_after(_SILENCE_S):
-                    chunk = await stdout.read(_CHUNK)
-                if not chunk:
-                    return
-                yield chunk
-        finally:
-            await self._end()
-
-    async def _end(self) -> None:
-        if self._feeding is not None:
-            self._feeding.cancel()
-        self._kill()
-        with anyio.CancelScope(shield=True):
-            await self._process.wait()
-
-    def _kill(self) -> None:
-        # Its children too: what packs and unpacks is started by it.
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)

@@ -14,6 +14,7 @@ from conftest import served
 
 import amlsdk
 from amlsdk.errors import Conflict, Denied, InvalidArgument, NotFound
+from amlsdk.resources.history import keep_history
 
 AML = [sys.executable, "-m", "amlsdk"]
 
@@ -296,17 +297,67 @@ def test_what_was_submitted_and_not_committed_is_kept_aside(project, code, tmp_p
     (code / "new.txt").write_text("newer\n")
     last = experiment.submit("train.py").wait().refresh().context["git"]["history"]
     assert git(code, "rev-list", "--first-parent", last).split()[:2] == [last, kept[1]]
-    project.publish()
-    place = project.clone(tmp_path / "other")
-    git(
-        place,
-        "fetch",
-        "--quiet",
-        str(project._client.backend.repository(project.id)),
-        "+refs/amlsdk/*:refs/amlsdk/*",
-        code=None,
-    )
     assert git(code, "branch", "--list").split() == ["*", "main"]
+
+
+def test_what_was_kept_aside_reaches_other_members_with_what_is_published(service, code, tmp_path):
+    url, token = service
+    (code / "train.py").write_text("print('not committed')\n")
+    with amlsdk.connect(url, token=token) as ada:
+        project = ada.projects.create("wine", folder=code)
+        run = project.experiments.get_or_create("train").submit("train.py").wait()
+        kept = run.refresh().context["git"]["history"]
+        project.publish()
+        with member(ada, url) as bob:
+            place, shown = bob.projects["wine"].clone(tmp_path / "bobs"), bob.tokens.create("git").secret
+        # Bob has something of his own, which is not in the way of what others keep.
+        (place / "train.py").write_text("print('of Bob')\n")
+        own = keep_history(place, message="mine")
+        with_token = location(ada).replace("http://", f"http://x:{shown}@")
+        git(place, "fetch", "--quiet", with_token, "+refs/amlsdk/*:refs/amlsdk/*")
+        assert git(place, "show", f"{kept}:train.py") == "print('not committed')"
+        assert git(place, "rev-parse", "refs/amlsdk/history") == own
+        assert keep_history(place, message="again") == own
+    aml = [*AML, "-w", url, "run", "show", run.id]
+    shown = subprocess.run(aml, capture_output=True, text=True, env={**os.environ, "AMLSDK_TOKEN": token}, timeout=60)
+    assert kept in shown.stdout, shown.stderr
+
+
+def test_a_history_that_is_refused_does_not_keep_what_is_committed_back(project, code, caplog):
+    project.publish()
+    git(code, "update-ref", "refs/amlsdk/history", "HEAD")
+    project.publish()
+    git(code, "update-ref", "refs/amlsdk/history", git(code, "commit-tree", "HEAD^{tree}", "-m", "unrelated"))
+    head = commit(code, text="more\n")
+    assert project.publish().head == head
+    assert "history of what was not committed stays on this machine" in caplog.text
+
+
+def test_many_who_submit_at_once_lose_nothing_of_the_history(code):
+    """Each commit that is told of is on the way from the newest one."""
+
+    def keep(number):
+        (code / f"{number}.txt").write_text(str(number))
+        return keep_history(code, message=str(number))
+
+    with ThreadPoolExecutor(4) as pool:
+        made = set(pool.map(keep, range(12)))
+    kept = git(code, "rev-list", "refs/amlsdk/history").split()
+    assert made <= set(kept)
+
+
+def test_what_snapshots_leave_out_is_not_in_the_history(code):
+    (code / ".amlignore").write_text("*.ckpt\n")
+    (code / "large.ckpt").write_bytes(b"x")
+    (code / "deep").mkdir()
+    (code / "deep" / ".amlignore").write_text("other\n")
+    for name in ("other", " space\nand line", "*.txt", "b\xe4d".encode("latin-1").decode(errors="surrogateescape")):
+        (code / "deep" / name).write_text("x")
+    (code / "train.py").unlink()
+    kept = keep_history(code, message="all")
+    listed = subprocess.run(["git", "ls-tree", "-r", "-z", "--name-only", kept], cwd=code, capture_output=True).stdout
+    wanted = [b".amlignore", b"deep/ space\nand line", b"deep/*.txt", b"deep/.amlignore", b"deep/b\xe4d"]
+    assert sorted(listed.split(b"\0")[:-1]) == sorted(wanted)
 
 
 def test_a_history_that_can_not_be_kept_fails_no_run(project, code, monkeypatch):
