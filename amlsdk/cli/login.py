@@ -10,7 +10,6 @@ from urllib.parse import quote
 import click
 
 from amlsdk.cli.app import Connection
-from amlsdk.cli.login_openid import has_openid, sign_in
 from amlsdk.cli.output import json_option, show_json, show_pairs
 from amlsdk.errors import InvalidArgument, NotFound
 from amlsdk.logins import Logins
@@ -99,6 +98,9 @@ def _given(token: str) -> str:
 
 
 def _asked(url: str) -> str:
+    # Only now: no other command needs what speaks with browsers.
+    from amlsdk.cli.login_openid import has_openid, sign_in
+
     if has_openid(url):
         return sign_in(url)
     if not sys.stdin.isatty():
