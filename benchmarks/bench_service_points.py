@@ -89,16 +89,19 @@ def from_writers(url: str) -> dict:
 
 def cost_of_log(server: Server) -> dict:
     """One call of `run.log` with the server up and away beside one to a folder; how soon all is there afterwards."""
-    with tempfile.TemporaryDirectory() as folder, amlsdk.connect(folder, config=QUIET) as beside:
-        with amlsdk.connect(server.url, config=QUIET) as workspace:
-            run, of_folder = begin(workspace), begin(beside)
-            up = against_folder(run, of_folder, "up")
-            run.flush()
-            server.kill()
-            away = against_folder(run, of_folder, "away")
-            server.begin()
-            took = time_until_there(server.url, run)
-            return {"log_up_to_folder": up, "log_away_to_folder": away, "there_after_return_s": took}
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        amlsdk.connect(folder, config=QUIET) as beside,
+        amlsdk.connect(server.url, config=QUIET) as workspace,
+    ):
+        run, of_folder = begin(workspace), begin(beside)
+        up = against_folder(run, of_folder, "up")
+        run.flush()
+        server.kill()
+        away = against_folder(run, of_folder, "away")
+        server.begin()
+        took = time_until_there(server.url, run)
+        return {"log_up_to_folder": up, "log_away_to_folder": away, "there_after_return_s": took}
 
 
 def begin(workspace: amlsdk.Workspace) -> amlsdk.Run:
