@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 import threading
 
 import attrs
 from sqlalchemy import bindparam, select, update
 
-from amlsdk.errors import NotSignedIn
+from amlsdk.errors import NotSignedIn, Unavailable
 from amlsdk.operations import Role
 from amlsdk.records.tokens import digest_of_token, id_of_token
 from amlsdk.service import Principal
@@ -24,6 +25,7 @@ _TOKEN = (
     .where(token.c.id == bindparam("wanted"))
 )
 _NOTED_EVERY_US = 60_000_000
+_MOST_NOTED = 100_000
 
 
 @attrs.define
@@ -66,9 +68,11 @@ class SignIn:
         """Write down that a token was shown, once a minute: reading is cheap, writing is not."""
         now = now_us()
         with self._lock:
+            if len(self._noted) > _MOST_NOTED:
+                self._noted.clear()
             if now - max(self._noted.get(token_id, 0), last_used_at or 0) < _NOTED_EVERY_US:
                 return
             self._noted[token_id] = now
-        if not self.database.read_only:
-            with self.database.write() as connection:
-                connection.execute(update(token).where(token.c.id == token_id).values(last_used_at=now))
+        # A disk that is full, or somebody who writes for long, must keep nobody from reading.
+        with contextlib.suppress(Unavailable), self.database.write() as connection:
+            connection.execute(update(token).where(token.c.id == token_id).values(last_used_at=now))

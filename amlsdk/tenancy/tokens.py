@@ -6,7 +6,7 @@ import math
 import re
 from typing import Any
 
-from sqlalchemy import Select, delete, insert, select, update
+from sqlalchemy import Select, delete, insert, literal, select, update
 from sqlalchemy.engine import Connection
 
 from amlsdk.errors import Conflict, Denied, InvalidArgument, NotFound
@@ -30,6 +30,8 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 _KINDS = (TokenKind.USER, TokenKind.RUN, TokenKind.DEPLOYMENT, TokenKind.AGENT)
 # What works on its own renews its token while it works, and so can't be left with one that opens for long.
 _LONGEST_OF_WORK_S = 86_400.0
+# So long the list says of a token that it has expired.
+_SHOWN_AFTER_END_US = 30 * 86_400_000_000
 _LONGEST_S = 10 * 366 * 86_400.0
 
 _maker = user.alias("maker")
@@ -51,6 +53,7 @@ def create_token(directory: Directory, principal: Principal, request: CreateToke
         if row is not None and row.digest != request.digest:
             raise Conflict(f"a token with the id {request.id} exists already")
         if row is None:
+            _forget_expired(connection)
             owner_id = principal.user_id if request.user is None else find_user(connection, request.user).id
             connection.execute(insert(token), _values(connection, principal, request, owner_id, workspace_id))
         return _record(connection.execute(_SHOWN.where(token.c.id == request.id)).one())
@@ -66,7 +69,7 @@ def list_tokens(directory: Directory, principal: Principal, request: ListTokens)
     elif request.everybody:
         _need_owner(directory, principal, None)
     else:
-        statement = statement.where(token.c.user_id == principal.user_id)
+        statement = statement.where(token.c.user_id == principal.user_id, _within(principal))
     if request.kind is not None:
         statement = statement.where(token.c.kind == request.kind)
     with directory.database.read() as connection:
@@ -77,7 +80,7 @@ def list_tokens(directory: Directory, principal: Principal, request: ListTokens)
 def renew_token(directory: Directory, principal: Principal, request: RenewToken) -> TokenRecord:
     """Let a token live longer."""
     with directory.database.write() as connection:
-        row = _found(connection, request.token_id)
+        row = _found(connection, principal, request.token_id)
         by_itself = row.id == principal.token_id and row.kind != TokenKind.USER
         by_maker = row.created_by == principal.user_id and row.id != principal.token_id
         if not (by_itself or by_maker):
@@ -86,7 +89,7 @@ def renew_token(directory: Directory, principal: Principal, request: RenewToken)
             raise Conflict(f"the token {row.name!r} has expired; make another")
         ends = _end(connection, principal, request.expires_in_s, row.kind)
         connection.execute(update(token).where(token.c.id == row.id).values(expires_at=ends))
-        return _record(_found(connection, request.token_id))
+        return _record(_found(connection, principal, request.token_id))
 
 
 @handles(DeleteToken)
@@ -96,8 +99,10 @@ def delete_token(directory: Directory, principal: Principal, request: DeleteToke
         row = connection.execute(_SHOWN.where(token.c.id == request.token_id)).first()
     if row is None:
         return Ack()
+    if principal.workspace_id not in (None, row.workspace_id):
+        raise _unknown(request.token_id)
     if principal.user_id not in (row.user_id, row.created_by) and not _owns(directory, principal, row.workspace_id):
-        raise NotFound(f"there is no token {request.token_id[:80]!r} of yours")
+        raise _unknown(request.token_id)
     with directory.database.write() as connection:
         connection.execute(delete(token).where(token.c.id == row.id))
     return Ack()
@@ -178,11 +183,29 @@ def _end(connection: Connection, principal: Principal, expires_in_s: float | Non
     return latest if ends is None else min(ends, latest)
 
 
-def _found(connection: Connection, token_id: str) -> Any:
-    row = connection.execute(_SHOWN.where(token.c.id == token_id)).first()
+def _within(principal: Principal) -> Any:
+    """Return the condition for tokens that a caller may know of by the token they show.
+
+    Who was given a token of one workspace, as a script is, or made one there for somebody else, reaches by it none of
+    that user's other tokens.
+    """
+    return literal(True) if principal.workspace_id is None else token.c.workspace_id == principal.workspace_id
+
+
+def _found(connection: Connection, principal: Principal, token_id: str) -> Any:
+    row = connection.execute(_SHOWN.where(token.c.id == token_id, _within(principal))).first()
     if row is None:
-        raise NotFound(f"there is no token {token_id[:80]!r}")
+        raise _unknown(token_id)
     return row
+
+
+def _unknown(token_id: str) -> NotFound:
+    return NotFound(f"there is no token {token_id[:80]!r} of yours")
+
+
+def _forget_expired(connection: Connection) -> None:
+    # What works revokes its token, but not where it was killed; those would gather for ever.
+    connection.execute(delete(token).where(token.c.expires_at < now_us() - _SHOWN_AFTER_END_US))
 
 
 def _page(connection: Connection, statement: Select[Any], request: ListTokens) -> Page[TokenRecord]:

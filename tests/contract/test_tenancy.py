@@ -11,7 +11,7 @@ from making import make_project
 from postgres_server import ON_SERVER
 from test_alike import outcome, plain_request
 
-from amlsdk.errors import Conflict, Denied, InvalidArgument, NotFound, NotSignedIn
+from amlsdk.errors import Conflict, Denied, InvalidArgument, NotFound, NotSignedIn, Unavailable
 from amlsdk.operations import TABLE
 from amlsdk.operations.projects import ListProjects
 from amlsdk.operations.tenancy import (
@@ -40,7 +40,7 @@ from amlsdk.records.ids import new_id
 from amlsdk.records.tokens import digest_of_token, id_of_token, new_token
 from amlsdk.remote import RemoteBackend
 from amlsdk.server.run import ServerThread
-from amlsdk.tenancy import TenantHost
+from amlsdk.tenancy import TenantHost, tokens
 from amlsdk.testing import WireService
 
 DAY_S = 86_400.0
@@ -379,6 +379,44 @@ def test_tokens_of_others_are_made_by_owners(door, host, ada):
         make_token(door.open(eves), user="bob")
     with pytest.raises(NotFound, match="no user 'nobody'"):
         make_token(ada, user="nobody")
+
+
+def test_a_token_of_a_workspace_reaches_no_other_token_of_its_user(door, host, ada):
+    """Neither a script's, nor one that an owner of the workspace made for somebody who may do more elsewhere."""
+    workspace = make_workspace(ada)
+    bob = door.open(let_in(ada, workspace.id, role="owner"))
+    own = id_of_token(make_token(ada, expires_in_s=3600.0))
+    secret = make_token(bob, user="ada", workspace_id=workspace.id)
+    as_ada = door.open(secret)
+    assert as_ada.send(GetCaller()).user == "ada"
+    assert [item.id for item in as_ada.send(ListTokens()).items] == [id_of_token(secret)]
+    for request in (DeleteToken(token_id=own), RenewToken(token_id=own, expires_in_s=7200.0)):
+        with pytest.raises(NotFound, match="no token .* of yours"):
+            as_ada.send(request)
+    assert own in {item.id for item in ada.send(ListTokens()).items}
+    ada.send(DeleteToken(token_id=id_of_token(secret)))
+    assert refusal(host, secret) is not None
+
+
+def test_tokens_that_expired_long_ago_are_forgotten(host, ada, door, monkeypatch):
+    old = id_of_token(make_token(ada, kind="run", expires_in_s=60.0))
+    now = tokens.now_us()
+    monkeypatch.setattr(tokens, "now_us", lambda: now + 29 * 86_400_000_000)
+    make_token(ada, name="later")
+    assert old in {item.id for item in ada.send(ListTokens()).items}
+    monkeypatch.setattr(tokens, "now_us", lambda: now + 31 * 86_400_000_000)
+    make_token(ada, name="latest")
+    assert {item.name for item in ada.send(ListTokens()).items} == {"first owner", "later", "latest"}
+
+
+def test_who_shows_a_token_is_let_in_where_that_can_not_be_noted(host, monkeypatch):
+    """A full disk keeps nobody from reading."""
+
+    def full():
+        raise Unavailable("the disk is full")
+
+    monkeypatch.setattr(host._sign_in.database, "write", full)
+    assert host.sign_in(host.first_token).name == "ada"
 
 
 def test_tokens_are_listed_without_secrets(door, ada):
