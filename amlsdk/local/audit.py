@@ -6,6 +6,7 @@ import functools
 import logging
 import os
 import weakref
+from collections.abc import Mapping
 from io import FileIO
 from pathlib import Path
 from typing import Any
@@ -59,10 +60,24 @@ class Audit:
         if only_reads or self._file is None or (operation.sign_of_life and outcome == "ok"):
             return
         ids = {name: getattr(request, name) for name in _id_fields(operation)}
+        self.note(principal, operation.name, ids, outcome, workspace_id=workspace_id)
+
+    def note(
+        self,
+        principal: Principal,
+        what: str,
+        ids: Mapping[str, Any],
+        outcome: str,
+        *,
+        workspace_id: str | None = None,
+    ) -> None:
+        """Write a line for what is done to resources, by an operation or otherwise."""
+        if self._file is None:
+            return
         line = {
             "at": from_us(now_us()),
             **_who(principal),
-            "operation": operation.name,
+            "operation": what,
             **({"workspace": workspace_id} if workspace_id else {}),
             **ids,
             "outcome": outcome,

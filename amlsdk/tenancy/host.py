@@ -94,8 +94,12 @@ class TenantHost(Host):
     def repository(self, principal: Principal, workspace: str | None, project_id: str, *, push: bool) -> Path:  # noqa: D102
         asked = _Asked(self, principal, workspace)
         project = self.service(principal, workspace).send(GetProject(project_id=project_id))
-        if push and asked.role < Role.CONTRIBUTOR:
-            raise Denied(f"pushing needs the role contributor; {principal.name!r} is {role_text(asked.role)} here")
+        if push:
+            allowed = asked.role >= Role.CONTRIBUTOR
+            outcome = "ok" if allowed else Denied.code
+            self.audit.note(principal, "Push", {"project_id": project.id}, outcome, workspace_id=asked.workspace_id())
+            if not allowed:
+                raise Denied(f"pushing needs the role contributor; {principal.name!r} is {role_text(asked.role)} here")
         return repository_of(self.root, str(asked.row.id), project.id)
 
     def ready(self) -> None:  # noqa: D102

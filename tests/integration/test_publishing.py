@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import json
 import os
 import subprocess
 import sys
@@ -168,6 +169,10 @@ def test_a_member_publishes_and_clones_and_a_reader_only_clones(service, code, t
             with pytest.raises(Denied, match="role here does not allow it"):
                 eve.projects["wine"].publish()
         assert ada.projects["wine"].head == theirs
+    lines = [json.loads(line) for line in (tmp_path / "service" / "audit.jsonl").read_text().splitlines()]
+    pushed = {(line["user"], line["outcome"]) for line in lines if line["operation"] == "Push"}
+    assert {user for user, outcome in pushed if outcome == "ok"} >= {"bob"}
+    assert {user for user, outcome in pushed if outcome == "Denied"} == {"eve"}
 
 
 def test_a_token_lands_in_no_file_and_no_message(service, code, tmp_path):
