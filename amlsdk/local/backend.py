@@ -9,7 +9,7 @@ from typing import Any
 
 from amlsdk.errors import InvalidArgument, Unavailable
 from amlsdk.local.audit import Audit
-from amlsdk.local.folder import SECRETS_KEY, folder_of, open_workspace, workspace_id
+from amlsdk.local.folder import REPOSITORIES, SECRETS_KEY, folder_of, open_workspace, workspace_id
 from amlsdk.local.handling import HANDLERS, Local
 from amlsdk.operations import Request, Role, operation_of
 from amlsdk.repositories.making import bare_repository
@@ -51,6 +51,7 @@ class LocalBackend(Backend):
             database=self.database,
             blobs=self.blobs,
             outputs=FolderOutputs(self.folder),
+            repositories=self.folder / REPOSITORIES,
             secrets=SealedSecrets(self.folder / SECRETS_KEY, workspace_id(self.database)),
         )
         try:
@@ -68,7 +69,7 @@ class LocalBackend(Backend):
 
     def repository(self, project_id: str) -> str:
         """Return the path of the git repository that comes with a project, made where there is none."""
-        return str(bare_repository(self.folder / "repositories" / f"{project_id}.git"))
+        return str(bare_repository(self._local.repository(project_id)))
 
     def close(self) -> None:
         """Close files and connections; closing twice is no error."""

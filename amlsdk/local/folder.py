@@ -20,9 +20,10 @@ from amlsdk.storage.catalogue.database import Database
 from amlsdk.storage.catalogue.schema import workspace
 from amlsdk.storage.catalogue.times import now_us
 
-__all__ = ["SECRETS_KEY", "enter_workspace", "folder_of", "open_workspace", "workspace_id"]
+__all__ = ["REPOSITORIES", "SECRETS_KEY", "enter_workspace", "folder_of", "open_workspace", "workspace_id"]
 
 SECRETS_KEY = "secrets.key"
+REPOSITORIES = "repositories"
 
 _FORMAT = 1
 _LOCK = "workspace.lock"

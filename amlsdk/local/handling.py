@@ -34,6 +34,7 @@ class Local:
         blobs: Its blob store.
         outputs: What runs, builds and deployments printed.
         secrets: Its secret store.
+        repositories: Folder of the git repositories that come with its projects, common to all processes.
         served: Whether clients are elsewhere, so that what can be told of a process here is not the whole truth.
     """
 
@@ -42,6 +43,7 @@ class Local:
     blobs: BlobStore
     outputs: OutputStore
     secrets: SecretStore
+    repositories: Path
     served: bool = False
 
     @property
@@ -56,6 +58,10 @@ class Local:
     def deployment_folder(self, deployment_id: str) -> Path:
         """Folder of what a deployment on this machine needs; the id comes from the catalogue."""
         return self.folder / "deployments" / deployment_id
+
+    def repository(self, project_id: str) -> Path:
+        """Folder of the git repository that comes with a project; the id comes from the catalogue."""
+        return self.repositories / f"{project_id}.git"
 
     def is_gone(self, identity: ProcessIdentity) -> bool | None:
         """Say whether a process has ended; None where that can't be known from here."""

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import delete, insert, select, update
 
 from amlsdk.errors import Conflict, InvalidArgument
+from amlsdk.filesets.removing import remove_tree
 from amlsdk.local.handling import Local, handles
 from amlsdk.local.lookup import check_id, find_project
 from amlsdk.local.pages import page_of
@@ -96,7 +97,10 @@ def delete_project(local: Local, _: Principal, request: DeleteProject) -> Ack:
     inside = run.c.project_id == request.project_id
     with remove_runs(local, inside) as connection:
         refuse_if_needed(connection, f"project {request.project_id}", inside)
+        found = connection.execute(select(project.c.id).where(project.c.id == request.project_id)).scalar()
         connection.execute(delete(project).where(project.c.id == request.project_id))
+    if found is not None:
+        remove_tree(local.repository(found))
     return Ack()
 
 

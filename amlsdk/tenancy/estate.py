@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 
 from amlsdk.errors import Conflict, Unavailable
 from amlsdk.filesets.removing import remove_tree
-from amlsdk.local.folder import SECRETS_KEY, open_workspace
+from amlsdk.local.folder import REPOSITORIES, SECRETS_KEY, open_workspace
 from amlsdk.local.handling import Local
 from amlsdk.storage.blobs.base import BlobStore
 from amlsdk.storage.blobs.folder import FolderBlobStore
@@ -151,6 +151,7 @@ class FolderEstate(Estate):
             database=database,
             blobs=self._store(workspace_id, folder, place),
             outputs=FolderOutputs(folder),
+            repositories=folder / REPOSITORIES,
             secrets=self.secrets_of(workspace_id, self._key_file if place is None else folder / SECRETS_KEY),
             served=True,
         )

@@ -12,16 +12,17 @@ from sqlalchemy import select
 from amlsdk.errors import Denied
 from amlsdk.local.audit import Audit
 from amlsdk.local.handling import HANDLERS as WORKSPACE_HANDLERS
+from amlsdk.local.handling import Local
 from amlsdk.operations import CALLER, SUBSCRIPTION, Operation, Request, Role, operation_of
 from amlsdk.operations.projects import GetProject
 from amlsdk.operations.tenancy import CreateToken
 from amlsdk.records.tenancy import TokenRecord
 from amlsdk.records.workspaces import WorkspaceRecord
+from amlsdk.repositories.making import bare_repository
 from amlsdk.service import Guard, Host, Principal, Service
 from amlsdk.storage.tenancy.schema import subscription
 from amlsdk.tenancy.grounds import open_grounds
 from amlsdk.tenancy.handling import HANDLERS, Directory
-from amlsdk.tenancy.repositories import repository_of
 from amlsdk.tenancy.roles import Roles, role_text
 from amlsdk.tenancy.signing_in import SignIn
 from amlsdk.tenancy.workspaces import find_workspace, only_workspace
@@ -100,7 +101,7 @@ class TenantHost(Host):
             self.audit.note(principal, "Push", {"project_id": project.id}, outcome, workspace_id=asked.workspace_id())
             if not allowed:
                 raise Denied(f"pushing needs the role contributor; {principal.name!r} is {role_text(asked.role)} here")
-        return repository_of(self.root, str(asked.row.id), project.id)
+        return bare_repository(asked.local.repository(project.id))
 
     def ready(self) -> None:  # noqa: D102
         with self._database.read() as connection:
@@ -144,6 +145,11 @@ class _Asked:
                     self._row = find_workspace(connection, self.principal, self.workspace)
         return self._row
 
+    @property
+    def local(self) -> Local:
+        """The workspace itself."""
+        return self.host.estate.local(self.row.id, self.row.name, self.row.place)
+
     @functools.cached_property
     def role(self) -> Role:
         """The caller's in it."""
@@ -168,10 +174,9 @@ class _Asked:
     def answer(self, principal: Principal, request: Request[Any]) -> Any:
         if operation_of(request).on is not None:
             return HANDLERS[type(request)](self.host.directory, principal, request)
-        row = self.row
-        local = self.host.estate.local(row.id, row.name, row.place)
-        reply = WORKSPACE_HANDLERS[type(request)](local, principal, request)
+        reply = WORKSPACE_HANDLERS[type(request)](self.local, principal, request)
         if isinstance(reply, WorkspaceRecord):
+            row = self.row
             shared = {"name": row.name, "team_id": row.team_id, "region": row.region, "description": row.description}
             reply = attrs.evolve(reply, role=role_text(self.role), **shared)
         return reply

@@ -8,7 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from amlsdk.filesets.removing import remove_tree
-from amlsdk.local.folder import enter_workspace
+from amlsdk.local.folder import REPOSITORIES, enter_workspace
 from amlsdk.local.handling import Local
 from amlsdk.storage.catalogue import migrating
 from amlsdk.storage.catalogue.database import Database
@@ -30,7 +30,7 @@ class ServerEstate(Estate):
     """Workspaces in a PostgreSQL database, each a schema of its own, with blobs in a common store.
 
     Args:
-        root: Folder of this process' machine, for what may be lost with it.
+        root: Folder on this machine, for what may be lost with it, and for git repositories, which all servers share.
         directory: The directory's catalogue, beside which those of the workspaces are.
         key_file: Of the secrets of all of them.
         blobs: URL of where their blobs are kept.
@@ -54,6 +54,7 @@ class ServerEstate(Estate):
             database=database,
             blobs=store_of(self._blobs, workspace_id),
             outputs=TableOutputs(database),
+            repositories=self._repositories(workspace_id),
             secrets=self.secrets_of(workspace_id, self._key_file),
             served=True,
         )
@@ -70,6 +71,10 @@ class ServerEstate(Estate):
             connection.execute(text(f'DROP SCHEMA IF EXISTS "{schema}" CASCADE'))
         empty_store(store_of(self._blobs, workspace_id))
         remove_tree(self._scratch(workspace_id))
+        remove_tree(self._repositories(workspace_id))
+
+    def _repositories(self, workspace_id: str) -> Path:
+        return self._root / REPOSITORIES / workspace_id
 
     def _scratch(self, workspace_id: str) -> Path:
         return self._root / "scratch" / workspace_id

@@ -66,7 +66,7 @@ class Place:
             project = workspace.projects.create("wine", folder=code).publish()
             self.plain = workspace._client.backend.repository(project.id)
             self.workspace_id = workspace.id
-        (self.folder,) = root.glob("repositories/*/*.git")
+        (self.folder,) = root.glob("workspaces/*/repositories/*.git")
         self.url = self.through(url)
 
     def through(self, url):

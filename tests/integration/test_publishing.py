@@ -115,6 +115,22 @@ def test_somebody_elses_commits_are_not_written_over(project, workspace, code, t
     assert git(code, "rev-parse", "HEAD") == mine
 
 
+def test_a_deleted_project_leaves_no_repository(project, tmp_path):
+    project.publish()
+    [repository] = tmp_path.rglob("repositories/*.git")
+    project.delete()
+    assert not repository.exists()
+
+
+def test_what_was_published_in_a_folder_is_there_when_the_folder_is_served(code, tmp_path, monkeypatch):
+    monkeypatch.setenv("AMLSDK_HOME", str(tmp_path / "home"))
+    with amlsdk.connect(tmp_path / "mine") as workspace:
+        head = workspace.projects.create("wine", folder=code).publish().head
+    with served(tmp_path / "mine") as (url, token), amlsdk.connect(url, token=token) as workspace:
+        place = workspace.projects["wine"].clone(tmp_path / "other")
+    assert git(place, "rev-parse", "HEAD") == head
+
+
 def test_a_remote_of_ones_own_is_published_to(project, workspace, code, tmp_path):
     remote = tmp_path / "remote.git"
     git(tmp_path, "init", "--quiet", "--bare", str(remote))
