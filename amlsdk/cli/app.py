@@ -51,13 +51,9 @@ class Connection:
             location: By default that of the command.
         """
         if self._client is None:
-            from amlsdk.logins import token_for
-            from amlsdk.resources.client import Address, Client
-            from amlsdk.resources.config import Config
-            from amlsdk.resources.connecting import find_location
+            from amlsdk.resources.connecting import client_of
 
-            place = location or self.location or find_location()
-            self._client = Client(Address(location=place, token=token_for(place)), Config())
+            self._client = client_of(location or self.location, create=False)
         return self._client
 
     def _missing(self) -> str:

@@ -20,7 +20,7 @@ from amlsdk.resources.workspace import Workspace
 if TYPE_CHECKING:
     import requests
 
-__all__ = ["connect", "find_location"]
+__all__ = ["client_of", "connect", "find_location"]
 
 
 def connect(  # the few settings a connection has
@@ -59,6 +59,26 @@ def connect(  # the few settings a connection has
         >>> with amlsdk.connect("./workspace") as ws:
         ...     project = ws.projects.get_or_create("wine")
     """
+    client = client_of(location, token=token, workspace=workspace, create=create, config=config, session=session)
+    opened = Workspace.of(client)
+    client.look_for_left()
+    return opened
+
+
+def client_of(
+    location: str | os.PathLike[str] | None = None,
+    *,
+    token: str | Callable[[], str] | None = None,
+    workspace: str | None = None,
+    create: bool = True,
+    config: Config | None = None,
+    session: requests.Session | None = None,
+) -> Client:
+    """Return the connection that `connect` opens a workspace by; nothing is sent or opened yet.
+
+    Raises:
+        InvalidArgument: An argument is none.
+    """
     place = _checked(find_location() if location is None else location)
     is_url = "://" in place and not place.startswith("file://")
     _check_types(token, create, config, session)
@@ -69,10 +89,7 @@ def connect(  # the few settings a connection has
     if token is not None and not is_url:
         raise InvalidArgument(f"connect(token=...) is for a service; the folder {place} asks for none")
     found = token_for(place) if is_url and token is None else token
-    client = Client(Address(location=place, token=found, create=create, session=session), config or Config())
-    opened = Workspace.of(client)
-    client.look_for_left()
-    return opened
+    return Client(Address(location=place, token=found, create=create, session=session), config or Config())
 
 
 def _checked(location: str | os.PathLike[str]) -> str:
