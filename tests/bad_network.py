@@ -58,7 +58,9 @@ class BadNetwork:
 
     async def _end(self):
         self._cut()
-        self._flows.set()
+        # One that passes nothing on never ends by itself.
+        for task in self._tasks:
+            task.cancel()
         while self._tasks:
             await asyncio.wait(self._tasks)
 
@@ -96,7 +98,7 @@ class BadNetwork:
         self._open |= {writer, far_writer}
         try:
             # What is reset on one side is reset on the other, as the first error ends both ways.
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, asyncio.CancelledError):
                 await asyncio.gather(self._pass(reader, far_writer), self._pass(far_reader, writer))
         finally:
             self._open -= {writer, far_writer}
