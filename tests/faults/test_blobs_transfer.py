@@ -11,7 +11,7 @@ import threading
 
 import pytest
 from bad_network import BadNetwork
-from team_service import TeamService
+from served import serving
 
 from amlsdk.errors import NotFound, OperationFailed, Unavailable
 from amlsdk.operations.blobs import FindMissingBlobs, ListBlobParts, PutBlobPart
@@ -94,7 +94,7 @@ def source(tmp_path, content):
 
 @pytest.fixture
 def server(tmp_path):
-    with TeamService(tmp_path / "service") as running:
+    with serving(tmp_path / "service", "--rate", "0") as running:
         yield running
 
 

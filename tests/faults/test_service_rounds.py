@@ -6,8 +6,6 @@ AMLSDK_TEST_ROUNDS sets how many rounds there are.
 import contextlib
 import os
 import random
-import signal
-import socket
 import struct
 import subprocess
 import sys
@@ -80,11 +78,6 @@ while True:
 """
 
 
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
-
-
 def until(fact, what, timeout_s=PATIENCE_S):
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
@@ -136,10 +129,10 @@ class Play:
 
     def __init__(self, folder, seed):
         self.chance = random.Random(seed)
-        self.folder, self.port, self.number = folder, free_port(), 0
-        self.server = Served(folder / "service", "--owner", "ada", "--rate", "0", "--port", str(self.port))
+        self.folder, self.number = folder, 0
+        self.server = Served(folder / "service", "--owner", "ada", "--rate", "0")
         os.environ["AMLSDK_TOKEN"] = self.server.token
-        self.network = BadNetwork(self.port)
+        self.network = BadNetwork(self.server.port)
         self.writers, self.killed = [], []
         for _ in range(WRITERS):
             self.begin_writer()
@@ -159,11 +152,10 @@ class Play:
         until(lambda: any(writer.acknowledged() > said for writer, said in before.items()), "something arrives")
 
     def kill_server(self):
-        self.server.end(signal.SIGKILL)
-        self.server.close()
+        self.server.kill()
         if self.chance.random() < 0.5:
             self.wait_while_away()
-        self.server = Served(self.folder / "service", "--rate", "0", "--port", str(self.port))
+        self.server.begin()
 
     def wait_while_away(self):
         """Let what is logged now wait on the disk; one that begins a run has to wait for the service itself."""

@@ -4,12 +4,10 @@ import contextlib
 import datetime as dt
 import json
 import shutil
-import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 from served import AML, Served
@@ -38,29 +36,14 @@ for line in sys.stdin:
 """
 
 
-class Team:
-    """A service that may be away."""
-
-    def __init__(self, root):
-        self.root, self.server = root, Served(root, "--owner", "ada")
-        self.url, self.token = self.server.url, self.server.token
-
-    def kill(self):
-        self.server.end(signal.SIGKILL)
-        self.server.close()
-
-    def start(self):
-        self.server = Served(self.root, "--port", str(urlsplit(self.url).port))
-
-
 @pytest.fixture
 def team(tmp_path, monkeypatch):
     monkeypatch.setenv("AMLSDK_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
-    team = Team(tmp_path / "service")
+    team = Served(tmp_path / "service", "--owner", "ada")
     monkeypatch.setenv("AMLSDK_TOKEN", team.token)
     yield team
-    team.server.close()
+    team.close()
 
 
 @pytest.fixture
@@ -144,7 +127,7 @@ def test_a_run_goes_on_while_the_service_is_away_and_all_is_there_soon_after_its
         with pytest.raises(Unavailable):
             run.flush()
         run.log("loss", 2000, step=2000)
-        team.start()
+        team.begin()
         back = time.monotonic()
         until(lambda: count_of(elsewhere, run.id) == 2001)
         assert time.monotonic() - back < 5
@@ -166,7 +149,7 @@ def test_a_run_ends_while_the_service_is_away_and_whoever_comes_next_sends_it(te
     assert time.monotonic() - begun < 10
     assert "waits in" in caplog.text
     assert (len(spooled(tmp_path)), len(noted(tmp_path))) == (1, 1)
-    team.start()
+    team.begin()
     assert elsewhere.runs.get(run.id).status == "Running"
     with amlsdk.connect(team.url, config=QUIET):
         until(lambda: elsewhere.runs.get(run.id).status == "Completed")
@@ -180,7 +163,7 @@ def test_a_killed_process_loses_nothing_and_its_run_has_failed(team, elsewhere, 
     logs(process, 500)
     process.kill()
     process.wait()
-    team.start()
+    team.begin()
     assert len(noted(tmp_path)) == 1
     with amlsdk.connect(team.url, config=QUIET):
         until(lambda: count_of(elsewhere, run_id) == 500)
@@ -245,7 +228,7 @@ def test_journals_are_sent_from_a_copied_folder_and_stay_there(team, elsewhere, 
     process.kill()
     process.wait()
     shutil.rmtree(tmp_path / "home")
-    team.start()
+    team.begin()
     said = aml("-w", team.url, "sync", str(copy))
     assert f"run {run_id}: " in said
     assert " bytes sent, complete" in said
@@ -265,7 +248,7 @@ def test_a_spool_knows_its_service(team, elsewhere, writer, tmp_path):
     process.wait()
     shutil.copytree(tmp_path / "home", tmp_path / "carried")
     assert "unreached" in aml("sync", code=1)
-    team.start()
+    team.begin()
     assert "complete" in aml("sync", str(tmp_path / "carried"))
     assert count_of(elsewhere, run_id) == 7
     aml("sync")
@@ -299,7 +282,7 @@ def test_a_run_that_can_not_begin_is_unavailable_and_leaves_nothing(team, tmp_pa
         team.kill()
         with pytest.raises(Unavailable):
             experiment.start_run()
-        team.start()
+        team.begin()
         until(lambda: not noted(tmp_path))
         assert experiment.runs.list() == []
 
@@ -353,7 +336,7 @@ def test_connecting_does_not_wait_for_what_is_left(team, writer, tmp_path, elsew
     logs(process, 100_000)
     process.kill()
     process.wait()
-    team.start()
+    team.begin()
     with amlsdk.connect(team.url, config=QUIET) as workspace:
         assert Path(spooled(tmp_path)[0]).stat().st_size > 5_000_000
         until(lambda: count_of(elsewhere, run_id) == 100_000)
