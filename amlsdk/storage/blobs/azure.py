@@ -22,7 +22,7 @@ _URL = re.compile(
     r"azure://(?P<container>[a-z0-9$](?:[a-z0-9-]{1,61}[a-z0-9])?)(?:@(?P<account>[a-z0-9][a-z0-9.-]*(?::[0-9]+)?))?"
     r"(?P<folder>(?:/[A-Za-z0-9_.-]+)*)/?",
 )
-_READ_BYTES = 4 << 20
+_ROUNDS = 16
 # Azure takes 50 000 blocks a blob: each so many of them are twice as large as those before.
 _BLOCK_BYTES, _GROW_AFTER = PART_BYTES, 10_000
 
@@ -79,11 +79,19 @@ class AzureBlobStore(ObjectBlobStore):
                 raise
 
     def _read(self, name: str, start: int) -> Iterator[bytes]:
-        try:
-            with self._telling(f"{name} can't be read"):
-                yield from self._client(name).download_blob(offset=start).chunks()
-        except self._errors.ResourceNotFoundError as error:
-            raise NotFound(f"there is no {name} in {self._place()}") from error
+        for _ in range(_ROUNDS):
+            try:
+                with self._telling(f"{name} can't be read"):
+                    for chunk in self._client(name).download_blob(offset=start).chunks():
+                        yield chunk
+                        start += len(chunk)
+                    return
+            except self._errors.ResourceNotFoundError as error:
+                raise NotFound(f"there is no {name} in {self._place()}") from error
+            except self._errors.ResourceModifiedError:
+                # Somebody else stored the same bytes, or marked them as used: Azure reads on from one version only.
+                continue
+        raise Unavailable(f"{name} in {self._place()} is stored anew faster than it can be read")
 
     def _find(self, name: str) -> Found | None:
         try:
