@@ -118,7 +118,9 @@ def _parse(body: Body) -> Any:
     except RecursionError:
         message = "the body is nested too deeply"
     except msgspec.DecodeError as error:
-        message = f"the body is not JSON: {str(error).removeprefix('JSON is malformed: ')}"
+        reason = str(error).removeprefix("JSON is malformed: ")
+        # Since msgspec 0.23 this is no UnicodeDecodeError.
+        message = f"the body is not {'UTF-8' if 'UTF-8' in reason else 'JSON'}: {reason}"
         if b"NaN" in body or b"Infinity" in body:
             message += "; JSON has no NaN and no Infinity (send null where the schema accepts it)"
     raise Refused(refusal(400, "InvalidBody", message))
