@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import orjson
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from amlsdk.errors import InvalidArgument
 from amlsdk.filesets.paths import check_path
@@ -22,6 +22,8 @@ from amlsdk.storage.catalogue.upserting import upsert
 
 __all__ = ["apply_context", "apply_files", "apply_inputs", "apply_notes", "apply_rows"]
 
+# Built once: making a statement takes longer than executing it.
+_CONTEXT = select(run_context.c.topic, run_context.c.value).where(run_context.c.run_pk == bindparam("key"))
 _MODES = ("file", "executable", "link")
 
 
@@ -135,8 +137,7 @@ def _json(value: Any) -> str | None:
 
 
 def _kept_topics(to: Application, topics: Iterable[str]) -> dict[str, Any]:
-    mine = run_context.c.run_pk == to.run.pk
-    rows = to.connection.execute(select(run_context.c.topic, run_context.c.value).where(mine))
+    rows = to.connection.execute(_CONTEXT, {"key": to.run.pk})
     wanted = set(topics)
     return {topic: orjson.loads(value) for topic, value in rows if topic in wanted}
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
-from sqlalchemy import update
+from sqlalchemy import bindparam, update
 
 from amlsdk.errors import InvalidArgument
 from amlsdk.journal.entries import Entry
@@ -19,6 +19,7 @@ __all__ = ["apply_status"]
 
 # Status, error and time.
 _Claim: TypeAlias = "tuple[str, str | None, int]"
+_CHANGE = update(run).where(run.c.pk == bindparam("key"))
 
 
 def apply_status(to: Application, entries: Iterable[Entry]) -> None:
@@ -33,10 +34,9 @@ def apply_status(to: Application, entries: Iterable[Entry]) -> None:
     first, last = claims[0], claims[-1]
     if to.run.kind == "interactive":
         if to.run.claimed_status is None:
-            _claimed(to, first)
-            _end(to, first)
+            _end(to, first, **_claimed(first))
         return
-    _claimed(to, last)
+    to.connection.execute(_CHANGE, {"key": to.run.pk, **_claimed(last)})
     if to.run.status == RunStatus.COMPLETED and last[0] != RunStatus.COMPLETED:
         _end(to, (*last[:2], to.run.ended_at or last[2]))
 
@@ -48,11 +48,10 @@ def _claim(entry: Entry) -> _Claim:
     return status, None if error is None else check_text(error, what="an error"), entry.time_us
 
 
-def _claimed(to: Application, claim: _Claim) -> None:
-    mine = update(run).where(run.c.pk == to.run.pk)
-    to.connection.execute(mine.values(claimed_status=claim[0], claimed_error=claim[1]))
+def _claimed(claim: _Claim) -> dict[str, str | None]:
+    return {"claimed_status": claim[0], "claimed_error": claim[1]}
 
 
-def _end(to: Application, claim: _Claim) -> None:
+def _end(to: Application, claim: _Claim, **columns: Any) -> None:
     status, error, time = claim
-    enter(to.connection, to.run, status, at=time, reason=error)
+    enter(to.connection, to.run, status, at=time, reason=error, **columns)

@@ -12,7 +12,10 @@ from amlsdk.storage.catalogue.schema import run, run_state
 
 __all__ = ["enter"]
 
-_LAST = select(func.max(run_state.c.number)).where(run_state.c.run_pk == bindparam("key"))
+# Built once: making a statement takes longer than executing it. What is set is told by the parameters.
+_CHANGE = update(run).where(run.c.pk == bindparam("key"))
+_NEXT = select(func.coalesce(func.max(run_state.c.number), 0) + 1).where(run_state.c.run_pk == bindparam("key"))
+_NOTE = insert(run_state).values(number=_NEXT.scalar_subquery())
 
 
 def enter(connection: Connection, row: Any, status: str, *, at: int, reason: str | None = None, **columns: Any) -> None:
@@ -31,7 +34,6 @@ def enter(connection: Connection, row: Any, status: str, *, at: int, reason: str
         values["started_at"] = at
     if status in ENDED:
         values |= {"ended_at": at, "error": None if status == RunStatus.COMPLETED else reason, "lease_until": None}
-    connection.execute(update(run).where(run.c.pk == row.pk).values(values))
-    number = (connection.execute(_LAST, {"key": row.pk}).scalar() or 0) + 1
-    state = {"run_pk": row.pk, "number": number, "status": status, "at": at, "reason": reason}
-    connection.execute(insert(run_state), state)
+    connection.execute(_CHANGE, {"key": row.pk, **values})
+    state = {"run_pk": row.pk, "status": status, "at": at, "reason": reason}
+    connection.execute(_NOTE, {"key": row.pk, **state})

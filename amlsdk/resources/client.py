@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
+import time
 import weakref
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +18,7 @@ from amlsdk.journal.syncer import SYNCER, on_fork
 from amlsdk.logins import token_for
 from amlsdk.operations import Request
 from amlsdk.places import Place, Reach, open_backend
+from amlsdk.records.streams import ByteStream
 from amlsdk.resources.background import background
 from amlsdk.resources.config import Config
 
@@ -33,6 +36,8 @@ R = TypeVar("R")
 _PATIENCE_S = 30.0
 # What sends beside the caller's code tries again by itself, and must not hang for long on what is lost.
 _CARRIER_TIMEOUT_S = 10.0
+# Much less than the age from which the collector of garbage may take a blob that nothing refers to.
+_SURELY_THERE_S = 60.0
 Token = str | Callable[[], str]
 
 
@@ -75,6 +80,7 @@ class Client:
         self._carrier: Backend | None = None
         self._logs: dict[str, RunLog] = {}
         self._sockets: weakref.WeakSet[Closable] = weakref.WeakSet()
+        self._sent_at: dict[str, float] = {}
         self._closed = False
         self._begin_anew()
         on_fork(self)
@@ -176,6 +182,14 @@ class Client:
         from amlsdk.storage.blobs.through_service import ServiceBlobs
 
         return ServiceBlobs(self.service)
+
+    def keep_script(self, digest: str, content: bytes) -> None:
+        """Store what each run of this process keeps of its script; a service is sent the same once in a minute."""
+        now = time.monotonic()
+        if self.spool.shipped and now < self._sent_at.get(digest, -math.inf) + _SURELY_THERE_S:
+            return
+        self.blobs.put(digest, ByteStream.of(content))
+        self._sent_at = {digest: now}
 
     def log_of(self, run_id: str) -> RunLog:
         """The log that this process writes for a run."""

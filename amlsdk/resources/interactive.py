@@ -125,7 +125,7 @@ class Interactive:
     def _keep_source(self) -> None:
         if self._client.config.capture_source:
             for file in source_of_process():
-                self._run._keep(f"source/{file.name}", "source", file.content, writer=self._journal)  # noqa: SLF001
+                self._run._keep_script(f"source/{file.name}", file.content, writer=self._journal)  # noqa: SLF001
 
     def end(self, status: str, error: str | None) -> None:
         """End the run, once; in a forked child this only flushes what the child logged."""
@@ -137,6 +137,8 @@ class Interactive:
             first, self._ended = not self._ended, True
         if first:
             self._claim(status, error)
+            # The kernel has what was logged; two that wait for the disk at once take far longer than one by one.
+            self._log.settle()
         # Raises where the disk refuses, so that the end may be asked for again.
         self._log.save()
         with self._lock:

@@ -163,7 +163,9 @@ class RunLog:
     def finish(self, writer: JournalWriter) -> None:
         """Close a journal, and let what is left of it be sent."""
         writer.close()
-        if self._client.spool.shipped:
+        is_over = self._begun is not None and not self._is_alive
+        # Whoever ended the run sends it in a moment; the shipper's thread would only be in the way.
+        if self._client.spool.shipped and not is_over:
             self._client.shipper.wake()
 
     def deliver(self) -> None:
@@ -176,10 +178,15 @@ class RunLog:
             self._wait_for_tasks(_PATIENCE_S)
             self.ship(self._client.service)
 
-    def try_to_deliver(self, *, patience_s: float = 0.0) -> None:
-        """Send what is new where the service answers, else leave it for later."""
+    def settle(self) -> None:
+        """Wait for what is done beside the caller's code, where all of it is sent at the end; not for ever."""
         if self._client.spool.shipped:
             self._wait_for_tasks(_PATIENCE_S if not self._client.shipper.is_away else _AT_THE_END_S)
+
+    def try_to_deliver(self, *, patience_s: float = 0.0) -> None:
+        """Send what is new where the service answers, else leave it for later."""
+        self.settle()
+        if self._client.spool.shipped:
             self._client.shipper.deliver([self], patience_s=patience_s)
 
     @property

@@ -259,12 +259,16 @@ class RunLogging:
         mode = "executable" if os.access(source, os.X_OK) else "file"
         self._writer.file(RunFileRecord(path=path, kind="output", digest=digest, size_bytes=size, mode=mode))
 
-    def _keep(self, path: str, kind: str, content: bytes, *, writer: JournalWriter | None = None) -> None:
+    def _keep_script(self, path: str, content: bytes, *, writer: JournalWriter) -> None:
+        digest = hashlib.sha256(content).hexdigest()
+        self._client.keep_script(digest, content)
+        writer.file(RunFileRecord(path=check_path(path), kind="source", digest=digest, size_bytes=len(content)))
+
+    def _keep(self, path: str, kind: str, content: bytes) -> None:
         digest = hashlib.sha256(content).hexdigest()
         check_path(path)
         self._client.blobs.put(digest, ByteStream.of(content))
-        record = RunFileRecord(path=path, kind=kind, digest=digest, size_bytes=len(content))
-        (writer or self._writer).file(record)
+        self._writer.file(RunFileRecord(path=path, kind=kind, digest=digest, size_bytes=len(content)))
 
 
 def _items(name: str, values: Any) -> Any:

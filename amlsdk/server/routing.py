@@ -64,10 +64,15 @@ def nothing_at(path: str) -> NotFound:
 
 
 def _at(segments: _Route, path: str) -> dict[str, Operation]:
-    for route, operations in _routes().get(len(segments), {}).items():
+    for route, operations in _routes().get(_sort_of(segments), {}).items():
         if all(_is_field(part) or part == segment for part, segment in zip(route, segments, strict=True)):
             return operations
     raise nothing_at(path)
+
+
+def _sort_of(segments: _Route) -> tuple[int, str]:
+    """Number of segments and the word after the version, so that few routes are left to look at."""
+    return len(segments), segments[2] if len(segments) > 2 else ""  # noqa: PLR2004  # "", "v1", the word
 
 
 def _is_field(part: str) -> bool:
@@ -87,13 +92,13 @@ def _values(operation: Operation, segments: _Route, path: str) -> dict[str, str]
 
 
 @functools.cache
-def _routes() -> dict[int, dict[_Route, dict[str, Operation]]]:
-    """The operations by the number of segments, then by route, then by verb; fixed segments before fields."""
-    found: dict[int, dict[_Route, dict[str, Operation]]] = {}
+def _routes() -> dict[tuple[int, str], dict[_Route, dict[str, Operation]]]:
+    """The operations by their sort, then by route, then by verb; fixed segments before fields."""
+    found: dict[tuple[int, str], dict[_Route, dict[str, Operation]]] = {}
     for operation in TABLE.values():
         route = tuple("{}" if _is_field(part) else part for part in operation.path.split("/"))
-        found.setdefault(len(route), {}).setdefault(route, {})[operation.verb] = operation
-    return {length: dict(sorted(routes.items(), key=_fields_last)) for length, routes in found.items()}
+        found.setdefault(_sort_of(route), {}).setdefault(route, {})[operation.verb] = operation
+    return {sort: dict(sorted(routes.items(), key=_fields_last)) for sort, routes in found.items()}
 
 
 def _fields_last(item: tuple[_Route, object]) -> tuple[bool, ...]:

@@ -1,6 +1,7 @@
 """What a connection does beside its caller's code: signs of life, and threads that end."""
 
 import gc
+import hashlib
 import threading
 
 import attrs
@@ -11,7 +12,9 @@ from sqlalchemy import select
 import amlsdk
 from amlsdk.local import LocalBackend
 from amlsdk.local.lookup import find_run
+from amlsdk.resources.capture.source import SourceFile
 from amlsdk.server.run import ServerThread
+from amlsdk.storage.blobs.through_service import ServiceBlobs
 from amlsdk.storage.catalogue.schema import run as run_table
 
 QUIET = amlsdk.Config(capture_context=False, capture_source=False, system_metrics_s=None)
@@ -92,3 +95,21 @@ def test_a_connection_that_nobody_has_any_more_ends_its_thread(server):
 def test_connecting_starts_no_thread_where_nothing_is_left(server):
     with amlsdk.connect(server.url, token=server.token, config=QUIET):
         assert shippers() == []
+
+
+@pytest.mark.parametrize(("kept_s", "sent"), [(60.0, 1), (0.0, 3)])
+def test_the_script_of_many_runs_is_sent_once_in_a_while(backend, server, monkeypatch, kept_s, sent):
+    monkeypatch.setattr("amlsdk.resources.client._SURELY_THERE_S", kept_s)
+    content = b"print('train')\n"
+    monkeypatch.setattr("amlsdk.resources.interactive.source_of_process", lambda: [SourceFile("train.py", content)])
+    put = ServiceBlobs.put
+    digests = []
+    monkeypatch.setattr(
+        ServiceBlobs, "put", lambda self, digest, content: digests.append(digest) or put(self, digest, content)
+    )
+    with amlsdk.connect(server.url, token=server.token, config=attrs.evolve(QUIET, capture_source=True)) as workspace:
+        for _ in range(3):
+            with begin(workspace) as run:
+                pass
+            assert run.files.read_text("source/train.py") == content.decode()
+    assert digests == [hashlib.sha256(content).hexdigest()] * sent
