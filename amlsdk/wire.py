@@ -80,8 +80,12 @@ def from_json(content: bytes, kind: type[T] | Any) -> T:
 
 
 def _dumps(value: Any) -> bytes:
-    # The option is for keys of a subclass of str, such as those of numpy; `check` lets no others pass.
-    return orjson.dumps(value, default=_plain, option=orjson.OPT_NON_STR_KEYS)
+    try:
+        return orjson.dumps(value, default=_plain)
+    except TypeError:
+        # For keys of a subclass of str, such as those of numpy; `check` lets no others pass. It takes three times as
+        # long, and raises again where something else was wrong.
+        return orjson.dumps(value, default=_plain, option=orjson.OPT_NON_STR_KEYS)
 
 
 def _plain(value: Any) -> Any:

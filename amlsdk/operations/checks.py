@@ -19,7 +19,22 @@ from amlsdk.records.streams import ByteStream
 
 __all__ = ["check", "check_size"]
 
-Check = Callable[[Any, str], None]
+Check = Callable[[Any], None]
+
+
+class _Misfit(Exception):
+    """A value that is not of its type.
+
+    Where it stands is put together on the way out, the innermost part first: most values fit, and for those no text
+    is made.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.path: list[str] = []
+
+
 _INT64 = 1 << 63
 # Far below what writers and readers of JSON can follow.
 _DEEPEST = 100
@@ -36,7 +51,10 @@ def check(value: Any, kind: Any, *, at: str) -> None:
     Raises:
         InvalidArgument: It is not; the message points at the place.
     """
-    _check_for(kind)(value, at)
+    try:
+        _check_for(kind)(value)
+    except _Misfit as misfit:
+        raise InvalidArgument(f"{at}{''.join(reversed(misfit.path))}: {misfit.reason}") from misfit.__cause__
 
 
 def check_size(size: int, most: int, *, at: str) -> None:
@@ -53,79 +71,89 @@ def check_size(size: int, most: int, *, at: str) -> None:
 def _check_for(kind: Any) -> Check:
     origin, args = typing.get_origin(kind), typing.get_args(kind)
     if isinstance(kind, TypeVar):
-        return lambda value, at: None  # noqa: ARG005
+        return lambda value: None  # noqa: ARG005
     if origin in (typing.Union, types.UnionType):
-        return _optional(next(arg for arg in args if arg is not type(None)))
+        return _optional(_check_for(next(arg for arg in args if arg is not type(None))))
     if origin is tuple:
-        return _sequence(args[0])
+        return _sequence(_check_for(args[0]))
     if origin in (Mapping, dict):
-        return _mapping(args[1])
+        return _mapping(_check_for(args[1]))
     if attrs.has(origin or kind):
         return _record(origin or kind, args)
     return _SCALARS[kind]
 
 
-def _fault(value: Any, at: str, wanted: str) -> InvalidArgument:
+def _misfit(value: Any, wanted: str) -> _Misfit:
     shown = f"{value!r:.60}"
-    return InvalidArgument(f"{at}: {wanted} is expected, not {type(value).__name__} {shown}")
+    return _Misfit(f"{wanted} is expected, not {type(value).__name__} {shown}")
 
 
 def _scalar(wanted: str, accepts: Callable[[Any], bool]) -> Check:
-    def run(value: Any, at: str) -> None:
+    def run(value: Any) -> None:
         if not accepts(value):
-            raise _fault(value, at, wanted)
+            raise _misfit(value, wanted)
 
     return run
 
 
-def _text(value: Any, at: str) -> None:
+def _text(value: Any) -> None:
     if not isinstance(value, str):
-        raise _fault(value, at, "a text")
+        raise _misfit(value, "a text")
     if not value.isascii():
         try:
             value.encode()
         except UnicodeEncodeError as error:
-            raise _fault(value, at, "a text that UTF-8 can carry") from error
+            raise _misfit(value, "a text that UTF-8 can carry") from error
 
 
-def _whole(value: Any, at: str) -> None:
+def _whole(value: Any) -> None:
     if not isinstance(value, int) or isinstance(value, bool):
-        raise _fault(value, at, "a whole number")
+        raise _misfit(value, "a whole number")
     if not -_INT64 <= value < _INT64:
-        raise _fault(value, at, "a whole number of 64 bits")
+        raise _misfit(value, "a whole number of 64 bits")
 
 
-def _time(value: Any, at: str) -> None:
+def _number(value: Any) -> None:
+    # Most are; and this is what a page of a search has most of.
+    if type(value) is not float and (not isinstance(value, (int, float)) or isinstance(value, bool)):
+        raise _misfit(value, "a number")
+
+
+def _time(value: Any) -> None:
     if not isinstance(value, dt.datetime) or value.tzinfo is None:
-        raise _fault(value, at, "a time with its zone")
+        raise _misfit(value, "a time with its zone")
     try:
         value.astimezone(dt.timezone.utc)
     except OverflowError as error:
-        raise _fault(value, at, "a time that UTC has") from error
+        raise _misfit(value, "a time that UTC has") from error
 
 
-def _json(value: Any, at: str, depth: int = 0) -> None:
+def _json(value: Any, depth: int = 0) -> None:
     if depth > _DEEPEST:
-        raise InvalidArgument(f"{at}: at most {_DEEPEST} objects and lists may stand in each other")
+        raise _Misfit(f"at most {_DEEPEST} objects and lists may stand in each other")
     if value is None or isinstance(value, (bool, float)):
         return
     if isinstance(value, str):
-        _text(value, at)
+        _text(value)
     elif isinstance(value, int):
-        _whole(value, at)
+        _whole(value)
     elif isinstance(value, Mapping):
         for key, item in value.items():
-            _text(key, f"{at}: a key")
-            _json(item, at, depth + 1)
+            _key(key)
+            _json(item, depth + 1)
     elif isinstance(value, (list, tuple)):
         for item in value:
-            _json(item, at, depth + 1)
+            _json(item, depth + 1)
     else:
-        raise _fault(value, at, "what JSON can carry")
+        raise _misfit(value, "what JSON can carry")
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+def _key(key: Any) -> None:
+    try:
+        _text(key)
+    except _Misfit as misfit:
+        misfit.path.append(": a key")
+        raise
 
 
 _SCALARS: dict[Any, Check] = {
@@ -133,39 +161,42 @@ _SCALARS: dict[Any, Check] = {
     str: _text,
     bool: _scalar("true or false", lambda value: isinstance(value, bool)),
     int: _whole,
-    float: _scalar("a number", _is_number),
+    float: _number,
     dt.datetime: _time,
     ByteStream: _scalar("a stream of bytes", lambda value: isinstance(value, ByteStream)),
 }
 
 
-def _optional(inner: Any) -> Check:
-    def run(value: Any, at: str) -> None:
+def _optional(inner: Check) -> Check:
+    def run(value: Any) -> None:
         if value is not None:
-            _check_for(inner)(value, at)
+            inner(value)
 
     return run
 
 
-def _sequence(inner: Any) -> Check:
-    def run(value: Any, at: str) -> None:
+def _sequence(inner: Check) -> Check:
+    def run(value: Any) -> None:
         if not isinstance(value, tuple):
-            raise _fault(value, at, "a sequence")
-        one = _check_for(inner)
-        for number, item in enumerate(value):
-            one(item, f"{at}[{number}]")
+            raise _misfit(value, "a sequence")
+        number = 0
+        try:
+            for number, item in enumerate(value):  # noqa: B007  # where it ended
+                inner(item)
+        except _Misfit as misfit:
+            misfit.path.append(f"[{number}]")
+            raise
 
     return run
 
 
-def _mapping(inner: Any) -> Check:
-    def run(value: Any, at: str) -> None:
+def _mapping(inner: Check) -> Check:
+    def run(value: Any) -> None:
         if not isinstance(value, Mapping):
-            raise _fault(value, at, "a mapping")
-        one = _check_for(inner)
+            raise _misfit(value, "a mapping")
         for key, item in value.items():
-            _text(key, f"{at}: a key")
-            one(item, at)
+            _key(key)
+            inner(item)
 
     return run
 
@@ -174,13 +205,18 @@ def _record(cls: Any, args: tuple[Any, ...]) -> Check:
     if cls is ByteStream:
         return _SCALARS[ByteStream]
     attrs.resolve_types(cls)
-    fields = [(field.name, _filled(field.type, args)) for field in attrs.fields(cls)]
+    fields = [(field.name, _check_for(_filled(field.type, args))) for field in attrs.fields(cls)]
 
-    def run(value: Any, at: str) -> None:
+    def run(value: Any) -> None:
         if not isinstance(value, cls):
-            raise _fault(value, at, cls.__name__)
-        for name, kind in fields:
-            _check_for(kind)(getattr(value, name), f"{at}.{name}")
+            raise _misfit(value, cls.__name__)
+        name = ""
+        try:
+            for name, inner in fields:  # where it ended
+                inner(getattr(value, name))
+        except _Misfit as misfit:
+            misfit.path.append(f".{name}")
+            raise
 
     return run
 

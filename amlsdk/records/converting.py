@@ -61,14 +61,15 @@ def _is_mapping(kind: Any) -> bool:
 
 def _read_sequence(kind: Any, converter: cattrs.Converter) -> Callable[[Any, Any], Any]:
     item = typing.get_args(kind)[0]
-    return lambda raw, _: tuple(converter.structure(one, item) for one in raw) if isinstance(raw, list) else raw
+    # Found once: a page has thousands of items, and looking for how they are read takes as long as reading them.
+    read = converter.get_structure_hook(item)
+    return lambda raw, _: tuple([read(one, item) for one in raw]) if isinstance(raw, list) else raw
 
 
 def _read_mapping(kind: Any, converter: cattrs.Converter) -> Callable[[Any, Any], Any]:
     item = typing.get_args(kind)[1]
-    return lambda raw, _: (
-        {key: converter.structure(one, item) for key, one in raw.items()} if isinstance(raw, dict) else raw
-    )
+    read = converter.get_structure_hook(item)
+    return lambda raw, _: {key: read(one, item) for key, one in raw.items()} if isinstance(raw, dict) else raw
 
 
 def _read_record(kind: Any, converter: cattrs.Converter) -> Callable[[Any, Any], Any]:
