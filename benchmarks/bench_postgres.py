@@ -1,4 +1,4 @@
-"""A service in PostgreSQL: the search of 100 000 runs by 10 clients at once, and points from 20 writers at once."""
+"""A service in PostgreSQL: the search of 100 000 runs by 10 clients at once, in process and by two servers."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import contextlib
 import gc
 import json
 import multiprocessing
+import os
 import random
 import statistics
 import struct
-import subprocess
 import sys
 import tempfile
 import time
@@ -22,25 +22,19 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "tests")]
 
 from bench_search import METRICS, PARAMS, SEARCHES, metric_rows, param_rows, run_row  # noqa: E402  # found beside this
 from postgres_server import postgres  # noqa: E402
+from served import serving  # noqa: E402
 
-from amlsdk.journal.digests import PrefixDigest  # noqa: E402
-from amlsdk.journal.writer import JournalWriter  # noqa: E402
 from amlsdk.operations.experiments import CreateExperiment  # noqa: E402
 from amlsdk.operations.projects import CreateProject  # noqa: E402
-from amlsdk.operations.runs import AppendJournal, CreateRun, GetRun, SearchRuns  # noqa: E402
+from amlsdk.operations.runs import SearchRuns  # noqa: E402
 from amlsdk.operations.workspaces import GetWorkspace  # noqa: E402
-from amlsdk.processes import this_process  # noqa: E402
 from amlsdk.records.ids import new_id  # noqa: E402
-from amlsdk.records.streams import ByteStream  # noqa: E402
 from amlsdk.remote import RemoteBackend  # noqa: E402
 from amlsdk.tenancy import TenantHost  # noqa: E402
 
 RUNS = 100_000
 CLIENTS = 10
 SEARCHING_S = 20.0
-WRITERS = 20
-POINTS = 25_000
-PIECE = 1 << 20
 # A page of a thousand runs is for scripts; what people look at has a hundred.
 EVERY = {name.removesuffix("_1000"): {**asked, "limit": min(asked["limit"], 100)} for name, asked in SEARCHES.items()}
 # No index helps with these: all runs of the experiment are looked at. They are measured by themselves.
@@ -48,21 +42,10 @@ SCANS = ("ordered_by_two_keys_100", "nothing_found")
 PAGES = {name: asked for name, asked in EVERY.items() if name not in SCANS}
 SCAN_REPEATS = 5
 SERVERS = 2
-SERVING = """
-import pathlib, sys
-from amlsdk.server.run import ServerThread
-from amlsdk.tenancy import TenantHost
-
-host = TenantHost(pathlib.Path(sys.argv[1]), database=sys.argv[2])
-with ServerThread(host) as server:
-    print(server.url, flush=True)
-    sys.stdin.read()
-host.close()
-"""
 
 
 def main() -> dict[str, Any]:
-    """Return milliseconds of searches, and points a second."""
+    """Return milliseconds of searches."""
     with postgres(durable=True) as server, tempfile.TemporaryDirectory() as folder:
         url = server.new_database()
         host = TenantHost(Path(folder) / "first", database=url)
@@ -70,13 +53,12 @@ def main() -> dict[str, Any]:
         project = service.send(CreateProject(id=new_id(), name="p"))
         experiment = service.send(CreateExperiment(id=new_id(), project_id=project.id, name="e"))
         place = {"url": url, "token": token, "experiment_id": experiment.id}
-        results = points(place, Path(folder))
         workspace = service.send(GetWorkspace())
         fill(host.estate.local(workspace.id, workspace.name, None).database, experiment)
         # As the server does by itself where runs come one by one, within a minute.
         server.execute("VACUUM ANALYZE", database=url.rpartition("/")[2])
         host.close()
-        results |= searches([place], Path(folder)) | {"scan_alone_ms": scans(place, Path(folder) / "scans")}
+        results = searches([place], Path(folder)) | {"scan_alone_ms": scans(place, Path(folder) / "scans")}
         with servers(place, Path(folder)) as places:
             return results | {f"http_{name}": value for name, value in searches(places, Path(folder)).items()}
 
@@ -97,11 +79,10 @@ def service_of(place: dict[str, Any], folder: Path) -> Iterator[Any]:
 @contextlib.contextmanager
 def servers(place: dict[str, Any], folder: Path) -> Iterator[list[dict[str, Any]]]:
     """Places of server processes over the database."""
-    commands = [[sys.executable, "-c", SERVING, folder / f"server-{number}", place["url"]] for number in range(SERVERS)]
-    started = [subprocess.Popen(each, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for each in commands]
-    yield [{**place, "server": process.stdout.readline().strip()} for process in started if process.stdout]
-    for process in started:
-        process.communicate(timeout=60)
+    with contextlib.ExitStack() as opened:
+        roots = [folder / f"server-{number}" for number in range(SERVERS)]
+        options = ("--rate", "0", "--access-log", os.devnull, "--database", place["url"])
+        yield [{**place, "server": opened.enter_context(serving(root, *options)).url} for root in roots]
 
 
 def at_once(work: Callable[..., Any], arguments: list[tuple[Any, ...]]) -> tuple[list[Any], float]:
@@ -166,35 +147,6 @@ def search(ready: Any, results: Any, place: dict[str, Any], folder: Path, number
             service.send(asked[name])
             times[name].append((time.perf_counter() - begun) * 1000)
     results.put(times)
-
-
-def points(place: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Return points a second from all writers together; each point is there once."""
-    places = [(place, folder / f"writer-{number}") for number in range(WRITERS)]
-    found, took = at_once(write, places)
-    assert all(count == POINTS for count in found), found
-    return {"points_a_second": round(WRITERS * POINTS / took), "points": WRITERS * POINTS}
-
-
-def write(ready: Any, results: Any, place: dict[str, Any], folder: Path) -> None:
-    """Send a run's journal in pieces, as the shipper does."""
-    with service_of(place, folder) as service:
-        run = service.send(CreateRun(id=new_id(), experiment_id=place["experiment_id"], owner=this_process()))
-        journal = JournalWriter(folder / "journals", run.id)
-        for step in range(POINTS):
-            journal.metric("loss", 1.0 / (step + 1), step=step)
-        journal.close()
-        content, digest, offset = journal.path.read_bytes(), PrefixDigest(), 0
-        ready.wait(300)
-        while offset < len(content):
-            piece = ByteStream.of(content[offset : offset + PIECE])
-            request = AppendJournal(
-                run_id=run.id, writer=journal.writer, offset=offset, digest=digest.hexdigest(), content=piece
-            )
-            position = service.send(request)
-            digest.update(content[offset : position.offset])
-            offset = position.offset
-        results.put(service.send(GetRun(run_id=run.id)).metrics["loss"].count)
 
 
 def fill(database: Any, experiment: Any) -> None:

@@ -1,4 +1,9 @@
-"""Points into a service from twenty processes, each of which logs by the public API; and the cost of `run.log`."""
+"""Points into a service from twenty processes, each of which logs by the public API; and the cost of `run.log`.
+
+The service is `aml serve` in a process of its own, over SQLite and a folder, and over PostgreSQL.
+"""
+
+from __future__ import annotations
 
 import json
 import os
@@ -8,15 +13,19 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import amlsdk
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+
+from postgres_server import postgres  # what the tests have
+from served import Served, serving
 
 WRITERS = 20
 POINTS = 250_000
 CALLS = 20_000
 TURN = 200
-AML = (sys.executable, "-c", "from amlsdk.cli import main; main()")
+OPTIONS = ("--rate", "0", "--access-log", os.devnull)
 QUIET = amlsdk.Config(capture_context=False, capture_source=False, system_metrics_s=None)
 
 # Says when it is ready, waits for a line, logs, and says when all of it is with the service.
@@ -35,38 +44,22 @@ with amlsdk.connect(sys.argv[1], config=config) as ws:
 """
 
 
-class Server:
-    """`aml serve` over SQLite and a folder, in a process of its own; it may be killed and begun again."""
-
-    def __init__(self, root: Path) -> None:
-        self.root, self.url, self.token = root, "", ""
-        self.begin()
-
-    def begin(self) -> None:
-        options = ("--rate", "0", "--access-log", os.devnull, "--port", str(urlsplit(self.url).port or 0))
-        command = [*AML, "serve", "--json", "--root", str(self.root), *options]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE)
-        announced = json.loads(self.process.stdout.readline())
-        self.url, self.token = announced["url"], announced["token"] or self.token
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.communicate()
-
-
-def main() -> dict:
+def main() -> dict[str, float]:
     """Measure in a temporary folder."""
     with tempfile.TemporaryDirectory() as name:
         os.environ["AMLSDK_HOME"] = f"{name}/home"
-        server = Server(Path(name) / "service")
-        os.environ["AMLSDK_TOKEN"] = server.token
-        try:
-            return {**from_writers(server.url), **cost_of_log(server)}
-        finally:
-            server.kill()
+        with serving(Path(name) / "sqlite", *OPTIONS) as server:
+            os.environ["AMLSDK_TOKEN"] = server.token
+            found = {"sqlite_points_per_s": from_writers(server.url), **cost_of_log(server)}
+        with (
+            postgres(durable=True) as database,
+            serving(Path(name) / "postgresql", *OPTIONS, "--database", database.new_database()) as server,
+        ):
+            os.environ["AMLSDK_TOKEN"] = server.token
+            return {**found, "postgresql_points_per_s": from_writers(server.url)}
 
 
-def from_writers(url: str) -> dict:
+def from_writers(url: str) -> int:
     """Points a second, from the first call of `run.log` until the service has every point."""
     command = [sys.executable, "-c", WRITER, url, str(POINTS)]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
@@ -84,10 +77,10 @@ def from_writers(url: str) -> dict:
         for run in map(workspace.runs.get, runs):
             assert run.status == "Completed"
             assert list(run.series("loss").steps) == list(range(POINTS))
-    return {"points_per_s": round(WRITERS * POINTS / took)}
+    return round(WRITERS * POINTS / took)
 
 
-def cost_of_log(server: Server) -> dict:
+def cost_of_log(server: Served) -> dict[str, float]:
     """One call of `run.log` with the server up and away beside one to a folder; how soon all is there afterwards."""
     with (
         tempfile.TemporaryDirectory() as folder,

@@ -1,9 +1,10 @@
 """A team's service on loopback: start to ready, memory, a small round trip, start and end of a run."""
 
+from __future__ import annotations
+
 import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -14,57 +15,43 @@ import requests
 
 import amlsdk
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+
+from served import Served, serving  # what the tests have
+
 STARTS = 5
 ROUND_TRIPS = 500
 RUNS = 100
-AML = (sys.executable, "-c", "from amlsdk.cli import main; main()")
 
 
-def main() -> dict:
+def main() -> dict[str, float]:
     """Measure servers of their own, over SQLite and a folder."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ["AMLSDK_HOME"] = f"{folder}/home"
-        starts = [started_and_ended(Path(folder) / f"start{number}") for number in range(STARTS)]
-        _, server, announced = started(Path(folder) / "service")
-        try:
-            idle = psutil.Process(server.pid).memory_info().rss / 1e6
+        starts = [start(Path(folder) / f"start{number}") for number in range(STARTS)]
+        with serving(Path(folder) / "service") as server:
+            idle = memory(server)
             return {
                 "start_s": statistics.median(starts),
                 "idle_mb": idle,
-                **measured(announced["url"], announced["token"]),
-                "used_mb": psutil.Process(server.pid).memory_info().rss / 1e6,
+                **measured(server.url, server.token),
+                "used_mb": memory(server),
             }
-        finally:
-            end(server)
 
 
-def started_and_ended(root: Path) -> float:
-    took, server, _ = started(root)
-    end(server)
-    return took
-
-
-def started(root: Path) -> tuple[float, subprocess.Popen, dict]:
+def start(root: Path) -> float:
     """Start a new service; the time includes that of the interpreter, and of making its tables."""
     begun = time.perf_counter()
-    server = subprocess.Popen(
-        [*AML, "serve", "--json", "--port", "0", "--root", str(root)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    announced = json.loads(server.stdout.readline())
-    assert requests.get(f"{announced['url']}/readyz", timeout=10).ok
-    return time.perf_counter() - begun, server, announced
+    with serving(root) as server:
+        assert requests.get(f"{server.url}/readyz", timeout=10).ok
+        return time.perf_counter() - begun
 
 
-def end(server: subprocess.Popen) -> None:
-    server.terminate()
-    assert server.wait(timeout=60) == 0
-    server.stdout.close()
+def memory(server: Served) -> float:
+    return psutil.Process(server.process.pid).memory_info().rss / 1e6
 
 
-def measured(url: str, token: str) -> dict:
+def measured(url: str, token: str) -> dict[str, float]:
     with amlsdk.connect(url, token=token) as ws:
         experiment = ws.projects.create("benchmark").experiments.create("benchmark")
         with experiment.start_run():  # modules are loaded and tables made here
