@@ -42,6 +42,14 @@ class TestLocalTarget(TargetTestCase):
         work = self.work(folder, script)
         self.run(work)
         assert list(marked(work.run_id)) == []
+        # The system's word on children says nothing where this process has others.
+        other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+        try:
+            self.run(work)
+            assert list(marked(work.run_id)) == []
+        finally:
+            other.kill()
+            other.wait()
 
     def test_the_script_dies_with_its_supervisor(self, folder):
         """A process that is killed takes the script that it started with it."""
