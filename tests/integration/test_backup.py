@@ -1,5 +1,6 @@
 """A backup is worth what its restoring is: rehearsed here, of a service that goes on being used."""
 
+import runpy
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,27 @@ def back_up(root, copy, code=0):
     done = subprocess.run([sys.executable, str(BACKUP), str(root), str(copy)], capture_output=True, text=True)
     assert done.returncode == code, done.stderr
     return done.stderr
+
+
+def git(folder, *arguments):
+    who = ["-c", "user.name=Ada", "-c", "user.email=ada@example.com"]
+    done = subprocess.run(["git", "-C", str(folder), *who, *arguments], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def commit(folder, text):
+    (folder / "train.py").write_text(text)
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "-m", text)
+
+
+def publish(workspace, folder, name="published"):
+    """A project whose code is in git, on a branch that is called as what a backup passes over elsewhere."""
+    folder.mkdir()
+    git(folder, "init", "--quiet", "--initial-branch=tmp")
+    commit(folder, "first")
+    return workspace.projects.create(name, folder=folder).publish()
 
 
 def fill(workspace, tmp_path, number):
@@ -84,6 +106,58 @@ def test_what_was_backed_up_while_it_was_used_is_restored(tmp_path):
             assert fill(workspace, tmp_path, 250) in {run.id for run in workspace.runs.search()}
 
 
+def test_a_repository_that_is_pushed_to_is_copied_whole(tmp_path):
+    """A push between two steps of a backup is not in it, nor is a new repository; what was pushed before is."""
+    copy_stage = runpy.run_path(str(BACKUP))["copy_stage"]
+    root, copy = tmp_path / "service", tmp_path / "copy"
+    with serving(root) as served, served.connect() as workspace:
+        project = publish(workspace, tmp_path / "code")
+        first, token = project.head, served.token
+        copy.mkdir()
+        copy_stage(root, copy, 0)
+        copy_stage(root, copy, 1)
+        commit(tmp_path / "code", "second")
+        assert project.publish().head != first
+        publish(workspace, tmp_path / "other", "other")
+        copy_stage(root, copy, 2)
+    [repository] = copy.rglob("repositories/*.git")
+    assert git(repository, "rev-parse", "tmp") == first
+    git(repository, "fsck", "--strict")
+    with serving(copy) as served, served.connect(token) as workspace:
+        assert git(workspace.projects["published"].clone(tmp_path / "clone"), "rev-parse", "HEAD") == first
+
+
+def test_a_repository_without_a_commit_is_one_in_the_copy_too(tmp_path):
+    """Git knows it by folders that are empty; a lock that somebody held while it was copied would stay for ever."""
+    root, copy = tmp_path / "service", tmp_path / "copy"
+    (root / "service.sqlite").parent.mkdir()
+    (root / "service.sqlite").touch()
+    repository = root / "workspaces" / "w" / "repositories" / "p.git"
+    repository.mkdir(parents=True)
+    git(repository, "init", "--quiet", "--bare", "--template=")
+    (repository / "refs" / "heads" / "main.lock").touch()
+    back_up(root, copy)
+    copied = copy / repository.relative_to(root)
+    assert git(copied, "rev-parse", "--is-bare-repository") == "true"
+    assert not (copied / "refs" / "heads" / "main.lock").exists()
+
+
+def test_what_people_name_is_copied_whatever_it_is_called(tmp_path):
+    root, copy = tmp_path / "blobs", tmp_path / "copy"
+    theirs = [f"runs/r/outputs/{name}" for name in ("tmp/a", "cache/b", "scratch/c", "poetry.lock", "catalogue.sqlite")]
+    ours = ["blobs/tmp/draft", "blobs/parts/d/1", "cache/image", "scratch/w/x", "catalogue.sqlite-wal"]
+    for name in [*theirs, *ours, "secrets.key"]:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text("old")
+    (root / "service.sqlite").touch()
+    back_up(root, copy)
+    assert [name for name in theirs if (copy / name).read_text() != "old"] == []
+    assert [name for name in ours if (copy / name).exists()] == []
+    (root / "secrets.key").write_text("new")
+    back_up(root, copy)
+    assert (copy / "secrets.key").read_text() == "new"
+
+
 def test_a_second_backup_takes_what_is_new(tmp_path):
     root, copy = tmp_path / "service", tmp_path / "copy"
     with serving(root) as served, served.connect() as workspace:
@@ -111,5 +185,11 @@ def test_without_its_key_a_secret_is_lost_and_said_to_be(tmp_path):
             workspace.secrets.get("password")
 
 
-def test_another_folder_is_none_of_a_service(tmp_path):
-    assert "is not the folder of a service" in back_up(tmp_path, tmp_path / "copy", code=1)
+def test_what_can_not_be_copied_is_one_line(tmp_path):
+    folder, copy = tmp_path / "folder", tmp_path / "copy"
+    assert "is no folder" in back_up(folder, copy, code=1)
+    folder.mkdir()
+    assert "is not the folder of a service" in back_up(folder, copy, code=1)
+    (folder / "service.sqlite").touch()
+    assert "the copy would be in it" in back_up(folder, folder / "copy", code=1)
+    assert not copy.exists()
