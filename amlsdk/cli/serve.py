@@ -57,6 +57,7 @@ _FILES = 8192
 @click.option(
     "--grace",
     "grace_s",
+    envvar="AMLSDK_SERVE_GRACE",
     type=click.FloatRange(0),
     default=10.0,
     show_default=True,
@@ -89,7 +90,7 @@ def serve(
     """Serve workspaces to a team, until told to end (Ctrl-C, SIGTERM).
 
     The first time, the token of the first owner is printed, and nowhere else and never again. Several may serve one
-    folder, or one database. Each option can be given as AMLSDK_SERVE_<OPTION>, too.
+    folder, or one database. Each option but --json can be given as AMLSDK_SERVE_<OPTION>, too.
     """
     if (tls_certificate is None) != (tls_key is None):
         raise click.UsageError("--tls-certificate and --tls-key go together")

@@ -40,7 +40,7 @@ def heartbeat_run(local: Local, _: Principal, request: HeartbeatRun) -> LeaseRec
 
 @handles(CancelRun)
 def cancel_run(local: Local, _: Principal, request: CancelRun) -> RunRecord:
-    """Cancel a queued run, or ask the supervisor of an active one to."""
+    """Cancel a queued run or a lost interactive one, or ask the supervisor of an active one to."""
     with local.database.read() as connection:
         row = find_run(connection, request.run_id)
     settle_rows(local, [row])
@@ -65,6 +65,11 @@ def _cancel(connection: Connection, row: Any) -> None:
         return
     if row.status == RunStatus.QUEUED:
         enter(connection, row, RunStatus.CANCELED, at=now_us(), reason="cancelled before it began")
+        return
+    if row.kind == "interactive" and row.status == RunStatus.NOT_RESPONDING:
+        # Where its process is still there after all, its journal has the last word.
+        reason = f"cancelled while there was no sign of life from {shown(row.owner)}"
+        enter(connection, row, RunStatus.CANCELED, at=now_us(), reason=reason)
         return
     if row.kind == "interactive":
         owner = owner_of(row.owner)

@@ -21,6 +21,7 @@ from raw_client import ask, until
 from served import AML, serving
 
 import amlsdk
+from amlsdk.cli.serve import serve
 from amlsdk.errors import NotSignedIn
 from amlsdk.records.ids import new_id
 from amlsdk.records.tokens import id_of_token, new_token
@@ -198,6 +199,12 @@ def test_options_come_from_the_environment(tmp_path):
         until((tmp_path / "access.jsonl").read_text)
     line = json.loads((tmp_path / "access.jsonl").read_text())
     assert (line["user"], line["route"], line["token_id"]) == ("grace", "/v1/workspace", id_of_token(served.token))
+
+
+def test_each_option_has_the_name_that_it_is_said_to_have_there():
+    options = [option for option in serve.params if not option.is_flag]
+    own = {option.envvar or f"AMLSDK_SERVE_{option.name.upper()}": option.opts[0] for option in options}
+    assert own == {f"AMLSDK_SERVE_{name[2:].replace('-', '_').upper()}": name for name in own.values()}
 
 
 def test_what_is_kept_is_for_the_user_alone(tmp_path):

@@ -5,12 +5,12 @@ import time
 import attrs
 import pytest
 
-from amlsdk.errors import Conflict
+from amlsdk.errors import Conflict, InvalidArgument
 from amlsdk.journal.digests import PrefixDigest
 from amlsdk.journal.writer import JournalWriter
 from amlsdk.local import LocalBackend
 from amlsdk.operations.experiments import CreateExperiment
-from amlsdk.operations.jobs import HeartbeatRun, SetRunStatus
+from amlsdk.operations.jobs import CancelRun, HeartbeatRun, SetRunStatus
 from amlsdk.operations.projects import CreateProject
 from amlsdk.operations.runs import AppendJournal, CreateRun, GetRun, ResumeRun
 from amlsdk.processes import this_process
@@ -102,6 +102,22 @@ def test_points_that_come_later_do_not_bring_it_back(service, begun, later, tmp_
     status(service, begun)
     send(service, begun, tmp_path, lambda writer: writer.metric("loss", 1.0))
     assert status(service, begun) == ("NotResponding" if is_served else "Running")
+
+
+def test_one_that_does_not_respond_may_be_cancelled(service, begun, later, tmp_path, is_served):
+    """Its machine may never come back; where it does, it says how the run ended."""
+    status(service, begun)
+    if not is_served:
+        with pytest.raises(InvalidArgument, match="ended only by its own process 7 on laptop"):
+            service.send(CancelRun(run_id=begun.id))
+        return
+    found = service.send(CancelRun(run_id=begun.id))
+    assert (found.status, found.error) == (
+        "Canceled",
+        "cancelled while there was no sign of life from process 7 on laptop",
+    )
+    send(service, begun, tmp_path, lambda writer: writer.status("Completed"))
+    assert status(service, begun) == "Completed"
 
 
 def test_its_own_machine_says_that_it_is_gone(service, begun, later, tmp_path):
