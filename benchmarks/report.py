@@ -126,6 +126,34 @@ ALONE = (
         ("bench_serving_http", "plain_round_trip_ms"),
         "ms",
     ),
+    Alone(
+        "points a second into a service over SQLite, from 20 processes that log",
+        "100 000",
+        ("bench_service_points", "sqlite_points_per_s"),
+        "",
+    ),
+    Alone("the same over PostgreSQL", "50 000", ("bench_service_points", "postgresql_points_per_s"), ""),
+    Alone(
+        "one `run.log` to a service, times one to a folder",
+        "the same",
+        ("bench_service_points", "log_up_to_folder"),
+        "times",
+    ),
+    Alone("the same while the service is away", "the same", ("bench_service_points", "log_away_to_folder"), "times"),
+    Alone(
+        "until all points of that time are there, from when it is ready again",
+        "under 5 s",
+        ("bench_service_points", "there_after_return_s"),
+        "s",
+    ),
+    Alone(
+        "search of 100 000 runs in PostgreSQL, 10 clients at once, p99, two servers by HTTP",
+        "under 200 ms",
+        ("bench_postgres", "http_search_p99_ms"),
+        "ms",
+    ),
+    Alone("its median", "", ("bench_postgres", "http_search_p50_ms"), "ms"),
+    Alone("p99 in the clients' own processes, without HTTP", "", ("bench_postgres", "search_p99_ms"), "ms"),
     Alone("one `run.log`, median", "under 6 us", ("bench_tracking", "log_call_us"), "us"),
     Alone(
         "third-party modules loaded by `import amlsdk`", "none but attrs", ("bench_import", "third_party_modules"), ""
