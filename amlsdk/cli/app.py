@@ -37,7 +37,7 @@ class Connection:
             try:
                 self._workspace = amlsdk.connect(self.location, create=create)
             except NotFound as error:
-                raise NotFound(self._missing()) from error
+                raise self._missing(error) from error
         return self._workspace
 
     def open_service(self) -> amlsdk.Subscription:
@@ -49,18 +49,28 @@ class Connection:
 
         Args:
             location: By default that of the command.
+
+        Raises:
+            NotFound: The folder is no workspace.
         """
         if self._client is None:
             from amlsdk.resources.connecting import client_of
 
-            self._client = client_of(location or self.location, create=False)
+            client = client_of(location or self.location, create=False)
+            try:
+                _ = client.backend
+            except NotFound as error:
+                raise self._missing(error) from error
+            self._client = client
         return self._client
 
-    def _missing(self) -> str:
+    def _missing(self, error: NotFound) -> NotFound:
         from amlsdk.resources.connecting import find_location
 
         place = self.location or find_location()
-        return (
+        if "://" in place:  # a service says better what it has not
+            return error
+        return NotFound(
             f"there is no workspace in {place!r}: -w FOLDER|URL or AMLSDK_WORKSPACE names one, "
             "`aml submit` and `aml project create` make one"
         )

@@ -12,7 +12,7 @@ import click
 
 import amlsdk
 from amlsdk.cli.output import show_json
-from amlsdk.errors import AmlError
+from amlsdk.errors import AmlError, Unavailable
 from amlsdk.records.runs import RunStatus
 
 __all__ = ["run_to_end"]
@@ -37,7 +37,10 @@ def run_to_end(begin: Callable[[], amlsdk.Run], *, detach: bool, as_json: bool) 
         run = begin()
         click.echo(f"run {run.id}", err=True)
         interruption.concerns(run)
-        run.wait(show_output=sys.stderr if as_json else sys.stdout, raise_on_error=False)
+        try:
+            run.wait(show_output=sys.stderr if as_json else sys.stdout, raise_on_error=False)
+        except Unavailable as error:
+            raise Unavailable(f"{error}; the run goes on: `aml run logs --follow {run.id}` shows it again") from error
     if as_json:
         show_json(run.record)
     if interruption.asked:
@@ -70,6 +73,9 @@ class _Interruption:
         if self._cancelling is not None:
             # Whoever is in a hurry leaves once the request is sent: without it the run would go on for ever.
             self._cancelling.join(_PATIENCE_S)
+            if self._cancelling.is_alive() and self._run is not None:
+                again = f"`aml run cancel {self._run.id}` asks again"
+                click.echo(f"nobody has answered yet that it is cancelled; {again}", err=True)
         if error is not None and self._hurried:
             # What is interrupted may make an error of its own of that, such as a connection that was lost.
             raise KeyboardInterrupt from error

@@ -18,6 +18,7 @@ from amlsdk.operations.workspaces import GetWorkspace
 from amlsdk.records.tenancy import CallerRecord
 from amlsdk.resources.client import Address, Client
 from amlsdk.resources.config import Config
+from amlsdk.resources.connecting import find_location
 from amlsdk.urls import normal
 
 __all__ = ["login", "logout", "whoami"]
@@ -47,6 +48,8 @@ def login(url: str, token: str | None, workspace: str | None, as_json: bool) -> 
         show_json({"url": place, "user": caller.user, "kept_in": where})
     else:
         click.echo(f"signed in to {place} as {caller.user}; the token is in {where}")
+        if find_location() != place:
+            click.echo(f"commands and programs use it by `export AMLSDK_WORKSPACE={place}`")
 
 
 @click.command()

@@ -9,6 +9,7 @@ import click
 
 from amlsdk.cli.app import Connection
 from amlsdk.cli.output import json_option, show_json, show_table
+from amlsdk.records.ids import is_id
 from amlsdk.records.tenancy import ROLES
 from amlsdk.resources.members import MemberCollection
 from amlsdk.resources.tokens import TokenCollection
@@ -44,11 +45,12 @@ def member() -> None:
 @click.pass_obj
 def list_members(connection: Connection, team_name: str | None, of_subscription: bool, as_json: bool) -> None:
     """List members, with those who inherit their role."""
-    records = [each.record for each in _members(connection, team_name, of_subscription)]
+    members = _members(connection, team_name, of_subscription)
+    records = [each.record for each in members]
     if as_json:
         show_json(records)
         return
-    rows = [[r.user, r.role, "inherited" if r.inherited_from else "", r.invited_by, r.created_at] for r in records]
+    rows = [[r.user, r.role, members.how(r), r.invited_by, r.created_at] for r in records]
     show_table(["user", "role", "how", "invited by", "since"], rows, empty="no members")
 
 
@@ -150,5 +152,8 @@ def create_token(
 @click.pass_obj
 def delete_token(connection: Connection, name: str, of_subscription: bool, as_json: bool) -> None:
     """Revoke a token at once."""
-    _tokens(connection, of_subscription).delete(name)
+    tokens = _tokens(connection, of_subscription)
+    if not is_id(name):
+        tokens.get(name)  # a slip in the name must not pass for a token that is revoked
+    tokens.delete(name)
     show_json({"deleted": name}) if as_json else click.echo(f"revoked {name}")

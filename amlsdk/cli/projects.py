@@ -63,12 +63,23 @@ def show_project(connection: Connection, name: str, as_json: bool) -> None:
 @click.argument("name")
 @click.option("--remote", help="Name or URL of a git repository of your own; by default the project's.")
 @click.option("--branch", help="To push to; by default the one that is checked out.")
+@click.option(
+    "--folder",
+    type=click.Path(exists=True, file_okay=False),
+    help="Your folder of the project, which it becomes; by default the one that was named last, by whomever.",
+)
 @json_option
 @click.pass_obj
-def publish_project(connection: Connection, name: str, remote: str | None, branch: str | None, as_json: bool) -> None:
+def publish_project(
+    connection: Connection, name: str, remote: str | None, branch: str | None, folder: str | None, as_json: bool
+) -> None:
     """Let the members of the workspace have the code: push what is committed."""
-    found = connection.open().projects.get(name).publish(remote, branch=branch)
-    show_json(found.record) if as_json else click.echo(f"published {found.branch} {found.head} to {found.remote}")
+    found = connection.open().projects.get(name)
+    if folder is not None:
+        found.update(folder=folder)
+    found.publish(remote, branch=branch)
+    done = f"published {found.branch} {found.head} of {found.folder} to {found.remote}"
+    show_json(found.record) if as_json else click.echo(done)
 
 
 @project.command("clone")

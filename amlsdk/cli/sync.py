@@ -98,7 +98,8 @@ def _send(location: str, spool: Spool, *, keeps: bool, is_copy: bool) -> list[_T
     except (AmlError, OSError) as error:
         known = {each.journal for each in told}
         rest = [file for file in outstanding(spool.journals) if str(file.path) not in known]
-        told += [_Told(file.run_id, str(file.path), 0, _UNREACHED, str(error)) for file in rest]
+        reason = str(error) if location in str(error) else f"{location}: {error}"
+        told += [_Told(file.run_id, str(file.path), 0, _UNREACHED, reason) for file in rest]
         if not rest:
             raise
     return told

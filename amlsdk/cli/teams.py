@@ -48,14 +48,15 @@ def create_team(connection: Connection, name: str, resource_group: str, descript
 def show_team(connection: Connection, name: str, as_json: bool) -> None:
     """Show one team: its members and workspaces."""
     found = connection.open_service().teams.get(name)
-    members = [each.record for each in found.members]
+    listed = found.members
+    members = [each.record for each in listed]
     workspaces = [each.record for each in found.workspaces]
     if as_json:
         show_json({"team": found.record, "members": members, "workspaces": workspaces})
         return
     facts = {"name": found.name, "id": found.id, "resource group": found.resource_group, "created": found.created_at}
     show_pairs({**facts, "description": found.description} if found.description else facts)
-    rows = [[m.user, m.role, "inherited" if m.inherited_from else ""] for m in members]
+    rows = [[m.user, m.role, listed.how(m)] for m in members]
     show_table(["user", "role", "how"], rows, empty="no members")
     show_table(["workspace", "region", "id"], [[w.name, w.region, w.id] for w in workspaces], empty="no workspaces")
 

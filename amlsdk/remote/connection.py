@@ -133,6 +133,8 @@ class Connection:
         if isinstance(sent, Upload) and sent.fault is not None:
             return sent.fault
         reason = f"{self._location}: {reason_of(error)}"
+        if isinstance(error, requests.exceptions.SSLError) and "WRONG_VERSION_NUMBER" in str(error):
+            return Unavailable(f"{self._location} does not speak TLS; if that is right, its URL begins with http://")
         if isinstance(error, requests.exceptions.SSLError):
             return Unavailable(f"{reason}; if the certificate is right, let the session trust it (session.verify)")
         if isinstance(error, (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)):

@@ -21,6 +21,7 @@ __all__ = ["Again", "Patience"]
 
 T = TypeVar("T")
 _FIRST_S, _LONGEST_S = 0.1, 8.0
+_SILENT_S = 3.0
 _LOG = logging.getLogger("amlsdk.remote")
 
 
@@ -76,12 +77,21 @@ class Patience:
         Raises:
             Unavailable: None succeeded in time; the message says what was tried.
         """
+        told: list[bool] = []
+
+        def say(state: tenacity.RetryCallState) -> None:
+            _LOG.debug("%s: %s; trying again", what, _last(state))
+            if not told and (state.seconds_since_start or 0.0) >= _SILENT_S:
+                # Whoever waits sees why, before they have waited to the end.
+                told.append(True)
+                _LOG.warning("%s: %s; it is tried again, for up to %.0f s", what, _last(state), self.deadline_s)
+
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(Again),
             wait=self._pause,
             stop=self._enough,
             sleep=self.sleep,
-            before_sleep=lambda state: _LOG.debug("%s: %s; trying again", what, _last(state)),
+            before_sleep=say,
             retry_error_callback=lambda state: self._give_up(state, what),
         )
         return retrying(attempt)

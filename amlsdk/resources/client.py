@@ -81,6 +81,8 @@ class Client:
         self._logs: dict[str, RunLog] = {}
         self._sockets: weakref.WeakSet[Closable] = weakref.WeakSet()
         self._sent_at: dict[str, float] = {}
+        # By project: a service knows only the folder that somebody named last, on whichever machine.
+        self.folders: dict[str, str] = {}
         self._closed = False
         self._begin_anew()
         on_fork(self)
@@ -183,12 +185,23 @@ class Client:
 
         return ServiceBlobs(self.service)
 
-    def keep_script(self, digest: str, content: bytes) -> None:
-        """Store what each run of this process keeps of its script; a service is sent the same once in a minute."""
+    def keep_script(self, digest: str, content: bytes, *, once: bool = False) -> None:
+        """Store what each run of this process keeps of its script; a service is sent the same once in a minute.
+
+        Args:
+            digest: Of the content.
+            content: The script.
+            once: Whether a service that is away is tried only once, and not for as long as the caller has patience.
+        """
         now = time.monotonic()
         if self.spool.shipped and now < self._sent_at.get(digest, -math.inf) + _SURELY_THERE_S:
             return
-        self.blobs.put(digest, ByteStream.of(content))
+        from amlsdk.storage.blobs.through_service import ServiceBlobs
+
+        blobs = self.blobs
+        if once and isinstance(blobs, ServiceBlobs):
+            blobs = ServiceBlobs(self.carrier)
+        blobs.put(digest, ByteStream.of(content))
         self._sent_at = {digest: now}
 
     def log_of(self, run_id: str) -> RunLog:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     import requests
 
 __all__ = ["client_of", "connect", "find_location"]
+
+_HOST_AND_PORT = re.compile(r"[A-Za-z0-9.-]+:\d{1,5}")
+_OF_WORKSPACE = re.compile(r"/w/[^/]+/*$")
 
 
 def connect(  # the few settings a connection has
@@ -84,17 +88,25 @@ def client_of(
     _check_types(token, create, config, session)
     if workspace is not None and not is_url:
         raise InvalidArgument(f"workspace={workspace!r} is for a service; the folder {place} is one workspace")
+    if workspace is not None and _OF_WORKSPACE.search(place):
+        raise InvalidArgument(f"connect: {place} is a workspace already; workspace={workspace!r} names another")
     if workspace is not None:
         place = f"{place.rstrip('/')}/w/{quote(named(workspace, what='connect(workspace=...)'), safe='')}"
     if token is not None and not is_url:
         raise InvalidArgument(f"connect(token=...) is for a service; the folder {place} asks for none")
     found = token_for(place) if is_url and token is None else token
+    if isinstance(found, str):
+        found = found.strip()  # a file that it was read from ends with a newline
     return Client(Address(location=place, token=found, create=create, session=session), config or Config())
 
 
 def _checked(location: str | os.PathLike[str]) -> str:
     place = named(location, what="connect(location=...)")
     scheme, separator, _ = place.partition("://")
+    if not separator and _HOST_AND_PORT.fullmatch(place) and not Path(place).exists():
+        raise InvalidArgument(
+            f"connect: {place!r} looks like a service, whose URL begins with http:// or https://; ./{place} is a folder"
+        )
     if not separator:
         return str(local_path(place, what="connect(location=...)"))
     known = plugins.names("amlsdk.backends")

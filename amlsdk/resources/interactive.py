@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,6 +30,8 @@ __all__ = ["Interactive", "error_text", "resume_run", "start_run"]
 
 _LOGGER = logging.getLogger("amlsdk")
 _ERROR_BYTES = 4096
+_CELLS_S = 5.0
+_STEP_S = 0.25
 
 
 def start_run(
@@ -122,10 +125,11 @@ class Interactive:
             self._needed_by -= 1
             return self._needed_by == 0
 
-    def _keep_source(self) -> None:
+    def _keep_source(self, *, once: bool = False) -> None:
         if self._client.config.capture_source:
+            keep = self._run._keep_script  # noqa: SLF001  # a run's two halves
             for file in source_of_process():
-                self._run._keep_script(f"source/{file.name}", file.content, writer=self._journal)  # noqa: SLF001
+                keep(f"source/{file.name}", file.content, writer=self._journal, once=once)
 
     def end(self, status: str, error: str | None) -> None:
         """End the run, once; in a forked child this only flushes what the child logged."""
@@ -167,11 +171,15 @@ class Interactive:
 
     def _keep_cells(self) -> None:
         """Keep all cells that were executed, which at the beginning nobody knew."""
-        try:
-            self._keep_source()
-        except AmlError as error:
-            # The end of a run does not wait for a service that is away.
-            _LOGGER.warning("run %s: its cells were not kept: %s", self._run.id, error)
+        deadline = time.monotonic() + _CELLS_S
+        while True:
+            try:
+                return self._keep_source(once=True)
+            except AmlError as error:
+                # The end of a run does not wait for long for a service that is away.
+                if not isinstance(error, Unavailable) or time.monotonic() >= deadline:
+                    return _LOGGER.warning("run %s: its cells were not kept: %s", self._run.id, error)
+            time.sleep(_STEP_S)
 
     def _stop_sampling(self) -> None:
         if self._sampling is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from amlsdk.errors import NotFound
-from amlsdk.operations.tenancy import CreateMember, DeleteMember, ListMembers, UpdateMember
+from amlsdk.operations.tenancy import CreateMember, DeleteMember, GetSubscription, ListMembers, UpdateMember
 from amlsdk.records.ids import is_id
 from amlsdk.records.names import check_key
 from amlsdk.records.pages import Page
@@ -71,6 +71,7 @@ class MemberCollection(Collection[Member]):
     def __init__(self, client: Client, resource_id: str) -> None:
         super().__init__(client)
         self._resource_id = resource_id
+        self._subscription_id: str | None = None
 
     def create(self, user: str, *, role: str = "reader") -> Member:
         """Let a user in.
@@ -128,5 +129,14 @@ class MemberCollection(Collection[Member]):
         return Member(self._client, record)
 
     def _row(self, record: MemberRecord) -> dict[str, Any]:
-        how = "" if record.inherited_from is None else "inherited"
-        return {"user": record.user, "role": record.role, "how": how, "since": record.created_at.astimezone()}
+        how, since = self.how(record), record.created_at.astimezone()
+        return {"user": record.user, "role": record.role, "how": how, "since": since}
+
+    def how(self, record: MemberRecord) -> str:
+        """Return where a member's role comes from, in words; empty where it was given here."""
+        if record.inherited_from is None:
+            return ""
+        if self._subscription_id is None:
+            self._subscription_id = self._client.send(GetSubscription()).id
+        above = "subscription" if record.inherited_from == self._subscription_id else "team"
+        return f"inherited from the {above}"

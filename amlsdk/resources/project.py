@@ -39,8 +39,9 @@ class Project(Resource[ProjectRecord]):
 
     @property
     def folder(self) -> Path | None:
-        """The folder of its files on the machine that made it; None where it has none."""
-        return Path(self._record.folder) if self._record.folder else None
+        """The folder of its files: as this connection named it, else as it was named last; None where it has none."""
+        folder = self._client.folders.get(self.id, self._record.folder)
+        return Path(folder) if folder else None
 
     @property
     def description(self) -> str:
@@ -65,8 +66,10 @@ class Project(Resource[ProjectRecord]):
         """
         if description is not None:
             check_text(description, what="update(description=...)")
-        request = UpdateProject(project_id=self.id, folder=_absolute(folder, "update"), description=description)
-        self._record = self._client.send(request)
+        place = _absolute(folder, "update")
+        self._record = self._client.send(UpdateProject(project_id=self.id, folder=place, description=description))
+        if place is not None:
+            self._client.folders[self.id] = place
         return self
 
     @property
@@ -168,7 +171,10 @@ class ProjectCollection(Collection[Project]):
         check_text(description, what="create(description=...)")
         place = _absolute(folder, "create")
         request = CreateProject(id=new_id(), name=name, folder=place, description=description)
-        return self._make(self._client.send(request))
+        made = self._make(self._client.send(request))
+        if place is not None:
+            self._client.folders[made.id] = place
+        return made
 
     def get(self, key: str) -> Project:
         """Return the project of a name or id.
@@ -186,8 +192,11 @@ class ProjectCollection(Collection[Project]):
             project = self._get(name)
         except NotFound:
             return self._create_or_get(name, folder=folder, description=description)
-        if folder is not None and _absolute(folder, "get_or_create") != project.record.folder:
-            project.update(folder=folder)
+        place = _absolute(folder, "get_or_create")
+        if place is not None and place != project.record.folder:
+            project.update(folder=place)
+        elif place is not None:
+            self._client.folders[project.id] = place
         return project
 
     def _create_or_get(self, name: str, *, folder: str | os.PathLike[str] | None, description: str) -> Project:

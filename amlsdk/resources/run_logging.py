@@ -259,9 +259,9 @@ class RunLogging:
         mode = "executable" if os.access(source, os.X_OK) else "file"
         self._writer.file(RunFileRecord(path=path, kind="output", digest=digest, size_bytes=size, mode=mode))
 
-    def _keep_script(self, path: str, content: bytes, *, writer: JournalWriter) -> None:
+    def _keep_script(self, path: str, content: bytes, *, writer: JournalWriter, once: bool) -> None:
         digest = hashlib.sha256(content).hexdigest()
-        self._client.keep_script(digest, content)
+        self._client.keep_script(digest, content, once=once)
         writer.file(RunFileRecord(path=check_path(path), kind="source", digest=digest, size_bytes=len(content)))
 
     def _keep(self, path: str, kind: str, content: bytes) -> None:

@@ -123,7 +123,8 @@ class Shipper:
             service = client.carrier
             for log in client.waiting_logs():
                 self._ship(service, log)
-            if time.monotonic() >= self._look_at:
+            # A round that asks nothing would pass for one that the service answered.
+            if self._is_away or time.monotonic() >= self._look_at:
                 self._look_at = time.monotonic() + _LEFT_EVERY_S
                 client.forwarder.forward_left(service, but=client.own_journals())
             self._well()

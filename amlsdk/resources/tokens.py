@@ -6,7 +6,7 @@ import datetime as dt
 import math
 from typing import Any
 
-from amlsdk.errors import InvalidArgument, NotFound
+from amlsdk.errors import Conflict, Denied, InvalidArgument, NotFound
 from amlsdk.operations.tenancy import CreateToken, DeleteToken, ListTokens
 from amlsdk.records.ids import is_id
 from amlsdk.records.names import check_key
@@ -117,7 +117,7 @@ class TokenCollection(Collection[Token]):
         return Token(self._client, self._client.send(request), secret=secret)
 
     def get(self, key: str) -> Token:
-        """Return the newest token of a name, or that of an id.
+        """Return the newest token of a name, or that of an id: one of the caller's, else, for owners, of another user.
 
         Raises:
             NotFound: There is none.
@@ -130,7 +130,17 @@ class TokenCollection(Collection[Token]):
         return [self._make(record) for record in records]
 
     def delete(self, token: str | Token) -> None:
-        """Revoke a token at once, by its object, name or id; an absent one is no error."""
+        """Revoke a token at once, by its object, name or id; an absent one is no error.
+
+        By name it is one of the caller's, else, for owners, one of another user.
+
+        Raises:
+            Conflict: Several have this name; the message has their ids.
+        """
+        named = self._named(token) if isinstance(token, str) else ()
+        if len(named) > 1:
+            ids = ", ".join(record.id for record in named)
+            raise Conflict(f"more than one token is named {token!r}; revoke it by its id: {ids}")
         token_id = self._id_of(token)
         if token_id is not None:
             self._client.send(DeleteToken(token_id=token_id))
@@ -145,11 +155,21 @@ class TokenCollection(Collection[Token]):
         return tuple(record for record in records if self._workspace_id in (None, record.workspace_id))
 
     def _get(self, key: str) -> Token:
-        by_id = is_id(str(key))
-        found = [record for record in self._mine() if key == (record.id if by_id else record.name)]
+        found = self._named(key)
         if not found:
             raise NotFound(f"you have no token {key!r}{self._hint()}")
         return self._make(found[-1])
+
+    def _named(self, key: str) -> tuple[TokenRecord, ...]:
+        field = "id" if is_id(str(key)) else "name"
+        mine = tuple(record for record in self._mine() if key == getattr(record, field))
+        return mine or tuple(record for record in self._everybodys() if key == getattr(record, field))
+
+    def _everybodys(self) -> tuple[TokenRecord, ...]:
+        try:
+            return tuple(all_items(self._client, self._request(everybody=True)))
+        except Denied:  # the caller is no owner
+            return ()
 
     def _hint(self) -> str:
         known = [record.name for record in self._mine()][-5:]

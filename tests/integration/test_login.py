@@ -69,7 +69,10 @@ def test_a_token_is_checked_kept_found_and_forgotten(served, env, tmp_path):
     assert "the token is unknown here" in aml("login", served.url, "--token", "aml_wrong", code=1)
     assert not file.exists()
     said = aml("login", served.url, "--token", "-", said=f"{served.token}\n")
-    assert said == f"signed in to {served.url} as ada; the token is in {file}\n"
+    assert said == (
+        f"signed in to {served.url} as ada; the token is in {file}\n"
+        f"commands and programs use it by `export AMLSDK_WORKSPACE={served.url}`\n"
+    )
     assert file.stat().st_mode & 0o777 == 0o600
     with amlsdk.connect(served.url) as workspace:
         assert workspace.name == "default"
@@ -148,7 +151,7 @@ def test_a_keyring_keeps_the_token_where_there_is_one(served, env, tmp_path):
     env.setenv("PYTHON_KEYRING_BACKEND", "ring.Ring")
     env.setenv("RING_FILE", str(tmp_path / "ring.json"))
     said = aml("login", served.url, "--token", served.token)
-    assert said.endswith("the token is in the system's keyring\n")
+    assert "the token is in the system's keyring\n" in said
     assert served.token not in (tmp_path / "home" / "credentials.json").read_text()
     assert served.token in (tmp_path / "ring.json").read_text()
     connect = [sys.executable, "-c", f"import amlsdk; print(amlsdk.connect({served.url!r}).name)"]

@@ -404,6 +404,6 @@ def test_the_commands_publish_and_clone(service, code, tmp_path):
         return done.stdout
 
     head = git(code, "rev-parse", "HEAD")
-    assert aml("project", "publish", "wine") == f"published main {head} to service\n"
+    assert aml("project", "publish", "wine") == f"published main {head} of {code} to service\n"
     assert "cloned wine into" in aml("project", "clone", "wine", str(tmp_path / "other"))
     assert git(tmp_path / "other", "rev-parse", "HEAD") == head

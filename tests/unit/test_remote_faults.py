@@ -131,6 +131,18 @@ def test_an_error_of_the_service_is_not_tried_again(net, service, slept, error):
     assert (type(caught.value), str(caught.value), slept) == (type(error), str(error), [])
 
 
+@pytest.mark.parametrize(("silent_s", "said"), [(0.05, 1), (60.0, 0)])
+def test_whoever_waits_is_told_once_why(net, monkeypatch, caplog, silent_s, said):
+    monkeypatch.setattr("amlsdk.remote.retrying._SILENT_S", silent_s)
+    net.add(responses.GET, HERE, body=requests.ConnectionError("refused"))
+    service = RemoteBackend(URL, deadline_s=1.0).open()
+    with pytest.raises(Unavailable):
+        service.send(GetWorkspace())
+    told = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert len(told) == said
+    assert all("it is tried again, for up to 1 s" in line for line in told)
+
+
 def test_after_the_deadline_it_says_what_was_tried(net):
     net.add(responses.GET, HERE, status=502, body="<html><h1>Bad Gateway</h1></html>")
     service = RemoteBackend(URL, deadline_s=0.3).open()

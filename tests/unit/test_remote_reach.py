@@ -207,6 +207,12 @@ def test_a_certificate_has_to_be_trusted(plain, certificate, monkeypatch):
     assert asked(server.url) == WORKSPACE
 
 
+def test_a_service_that_speaks_no_tls_is_said_to_speak_none(plain):
+    url = plain().url.replace("http://", "https://")
+    with pytest.raises(Unavailable, match=f"^{url} does not speak TLS; if that is right, its URL begins with http://"):
+        asked(url)
+
+
 def test_what_a_session_trusts_beats_the_environment(plain, certificate, monkeypatch):
     server = plain(tls=certificate)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", requests.certs.where())
