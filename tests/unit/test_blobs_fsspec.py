@@ -12,6 +12,7 @@ from amlsdk.records.filesets import PART_BYTES
 from amlsdk.records.streams import ByteStream
 from amlsdk.storage.blobs.base import BlobStore
 from amlsdk.storage.blobs.fsspec import FsspecBlobStore, open_fsspec
+from amlsdk.storage.blobs.objects import Found
 from amlsdk.testing.blob_store_case import BlobStoreTestCase
 
 
@@ -97,6 +98,29 @@ def test_being_asked_for_marks_an_old_blob_as_used(store, tmp_path):
     assert not store.delete(digest, unless_used_since=time.time() - 3600)
     assert store.delete(digest)
     assert names(tmp_path) == []
+
+
+def test_a_blob_that_is_found_while_it_is_being_removed_stays(store, tmp_path, monkeypatch):
+    """Few places remove a file on a condition, so that it is put aside, and back."""
+    digest = put(store, b"x")
+    second = open_fsspec(f"file://{tmp_path}/store", prefix="a")
+
+    def found_old(name):
+        """The blob is old when it is looked at, and right then somebody else marks it as used."""
+        assert second._mark_used(name)
+        return Found(size_bytes=1, used_at=0.0)
+
+    monkeypatch.setattr(store, "_find", found_old)
+    assert not store.delete(digest, unless_used_since=time.time() - 60)
+    assert second.open(digest).read() == b"x"
+    assert names(tmp_path / "store" / "a") == [f"blobs/{digest}", f"used/blobs/{digest}"]
+
+
+def test_a_blob_that_was_removed_is_not_found_by_who_marks_it_then(store, tmp_path):
+    digest = put(store, b"x")
+    assert store.delete(digest, unless_used_since=time.time() + 60)
+    assert not store._mark_used(f"blobs/{digest}")
+    assert store.delete(digest, unless_used_since=time.time() + 60)
 
 
 def test_a_place_that_refuses_is_unavailable(store, tmp_path):

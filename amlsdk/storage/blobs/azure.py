@@ -14,6 +14,7 @@ from amlsdk import plugins
 from amlsdk.errors import InvalidArgument, NotFound, Unavailable
 from amlsdk.records.filesets import PART_BYTES
 from amlsdk.storage.blobs.azure_access import code_of, container_client, reason_of
+from amlsdk.storage.blobs.blocks import blocks_of
 from amlsdk.storage.blobs.objects import Found, ObjectBlobStore
 
 __all__ = ["AzureBlobStore", "open_azure"]
@@ -52,7 +53,7 @@ class AzureBlobStore(ObjectBlobStore):
         blob, held = self._client(name), b""
         blocks: list[str] = []
         writer = secrets.token_hex(8)
-        for block in _blocks(chunks):
+        for block in blocks_of(chunks, first_bytes=_BLOCK_BYTES, grow_after=_GROW_AFTER):
             if held:
                 blocks.append(self._stage(blob, f"{writer}-{len(blocks):08}", held))
             held = block
@@ -151,23 +152,6 @@ class AzureBlobStore(ObjectBlobStore):
 
 def _found(properties: Any) -> Found:
     return Found(size_bytes=properties.size, used_at=properties.last_modified.timestamp())
-
-
-def _blocks(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Regroup chunks into blocks; the last one is shorter."""
-    block, count = bytearray(), 0
-    for chunk in chunks:
-        left = memoryview(chunk)
-        while left:
-            most = _BLOCK_BYTES << (count // _GROW_AFTER)
-            taken = left[: most - len(block)]
-            block += taken
-            left = left[len(taken) :]
-            if len(block) == most:
-                yield bytes(block)
-                block, count = bytearray(), count + 1
-    if block:
-        yield bytes(block)
 
 
 def open_azure(url: str, *, prefix: str) -> AzureBlobStore:
