@@ -114,8 +114,10 @@ def test_a_url_that_fsspec_does_not_know_is_refused(url):
 
 
 def test_a_package_that_is_missing_is_named(monkeypatch):
+    monkeypatch.setattr(plugins, "require", without("s3fs"))
     with pytest.raises(MissingDependency, match="s3fs"):
         open_store("s3://bucket/folder")
+    monkeypatch.undo()
     monkeypatch.setattr(plugins, "require", without("azure"))
     with pytest.raises(MissingDependency, match="azure"):
         open_store("azure://wine@account")
