@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -105,9 +104,3 @@ def _let_go_of_mounts(folder):
         place = line.split()[1]
         if place.startswith(f"{folder}/"):
             subprocess.run(["umount", "--lazy", place], check=False)
-
-
-def free_port():
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return listening.getsockname()[1]

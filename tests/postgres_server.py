@@ -9,7 +9,6 @@ import re
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -17,6 +16,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from ports import free_port
 
 _START_S = 60.0
 _USER = "amlsdk"
@@ -51,7 +51,7 @@ class Server:
     """
 
     def __init__(self, folder, *, durable=False):
-        self.folder, self.port, self.password = folder, _free_port(), secrets.token_urlsafe(12)
+        self.folder, self.port, self.password = folder, free_port(), secrets.token_urlsafe(12)
         self._process, self._databases = None, 0
         self._options = {} if durable else {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
         self._programs = _programs()
@@ -197,9 +197,3 @@ def _output(*command):
     done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, cwd="/", **_unprivileged())
     assert done.returncode == 0, done.stderr
     return done.stdout
-
-
-def _free_port():
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return listening.getsockname()[1]

@@ -114,7 +114,8 @@ class ProcessTree:
                 below.pop(pid, None)
         if sys.platform != "linux":
             below |= {process.pid: _Member(process.pid, parent=0) for process in marked(self.run_id)}
-        return [one for one in below.values() if one.runs], bool(excepted)
+        living = sorted((one for one in below.values() if one.runs), key=lambda one: one.pid)
+        return living, bool(excepted)
 
 
 @attrs.frozen

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from team_service import TeamService
+from served import serving
 
 import amlsdk
 from amlsdk.execution.lost import end_lost
@@ -43,7 +43,7 @@ def until(fact, timeout_s=45):
 @pytest.fixture
 def served(tmp_path, monkeypatch):
     monkeypatch.setenv("AMLSDK_HOME", str(tmp_path / "home"))
-    with TeamService(tmp_path / "service") as running:
+    with serving(tmp_path / "service", "--rate", "0") as running:
         monkeypatch.setenv("AMLSDK_TOKEN", running.token)
         yield running
 

@@ -8,7 +8,7 @@ import responses
 from openid_crooked import crooked
 from openid_provider import Browser
 from openid_team import Command, code_in, team
-from team_service import free_port
+from ports import free_port
 
 from amlsdk.cli.login_openid import sign_in
 from amlsdk.errors import Denied, InvalidArgument, Unavailable

@@ -15,7 +15,7 @@ import pytest
 import requests
 from bad_network import BadNetwork
 from raw_client import ask
-from team_service import TeamService
+from served import serving
 
 import amlsdk
 from amlsdk.repositories.mending import remove_leftovers
@@ -138,7 +138,7 @@ def test_a_push_that_is_killed_leaves_nothing_and_is_done_again(place, code):
 
 def test_a_server_that_is_killed_in_a_push_serves_on(tmp_path, code, monkeypatch):
     monkeypatch.setenv("AMLSDK_HOME", str(tmp_path / "home"))
-    with TeamService(tmp_path / "service") as service:
+    with serving(tmp_path / "service", "--rate", "0") as service:
         place = Place(tmp_path / "service", service.url, service.token, code)
         head = commit(code, "large.bin", os.urandom(LARGE))
         pushing = git(code, "push", "--quiet", place.url, "HEAD:refs/heads/large", begin=True)

@@ -8,7 +8,7 @@ import time
 
 import pytest
 from deployer_images import recorded, small_image
-from team_service import TeamService
+from served import serving
 
 import amlsdk
 from amlsdk.errors import Conflict, InvalidArgument, NotFound, NotSignedIn
@@ -38,7 +38,7 @@ def workspace(request, tmp_path, monkeypatch):
         with amlsdk.connect(tmp_path / "workspace") as workspace:
             yield workspace
         return
-    with TeamService(tmp_path / "service") as served:
+    with serving(tmp_path / "service", "--rate", "0") as served:
         monkeypatch.setenv("AMLSDK_TOKEN", served.token)
         with amlsdk.connect(served.url) as workspace:
             yield workspace

@@ -10,7 +10,8 @@ import urllib.error
 import urllib.request
 
 import pytest
-from docker_engine import engine, free_port, why_not
+from docker_engine import engine, why_not
+from ports import free_port
 
 import amlsdk
 

@@ -13,8 +13,8 @@ import requests
 from openid_crooked import crooked
 from openid_provider import Browser, provider, why_not
 from openid_team import Command, code_in, team
+from ports import free_port
 from served import AML, serving
-from team_service import free_port
 
 import amlsdk
 from amlsdk.cli.login_openid import has_openid, sign_in
