@@ -213,8 +213,8 @@ def page(results: Results) -> str:
     lines = [
         "# Benchmarks",
         "",
-        "Written by `make bench`. Both sides were measured on one machine in one run, in turn and three times, the "
-        "manifests and images once; "
+        "Written by `make bench`. Both sides were measured on one machine in one run, in turn and "
+        f"{machine['rounds']} times, the manifests and images once; "
         "the medians stand here. MLflow has its default SQLite store. *Reach* is what was aimed at, *ratio* how much "
         "faster amlsdk was.",
         "",

@@ -1,4 +1,4 @@
-"""Runs every benchmark in turn with its peer, three times, and writes the results and docs/benchmarks.md."""
+"""Runs every benchmark in turn with its peer, some times, and writes the results and docs/benchmarks.md."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def main() -> None:
         peers = sorted((HERE / "peers").glob(script.name.replace("bench_", "ml*_")))
         sides = {script: Path(sys.executable), **{peer: Path(options.peers) for peer in peers}}
         measure_in_turn(sides, results, options.only, rounds=options.rounds if peers and script.stem not in LONG else 1)
-    write(results / "machine.json", machine())
+    write(results / "machine.json", machine() | {"rounds": options.rounds})
     measured = {file.stem: json.loads(file.read_text("utf-8")) for file in sorted(results.glob("*.json"))}
     PAGE.write_text(page(measured), "utf-8")
     print(f"wrote {PAGE.relative_to(HERE.parent)}")
