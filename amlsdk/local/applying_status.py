@@ -5,21 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, TypeAlias
 
-from sqlalchemy import bindparam, update
-
 from amlsdk.errors import InvalidArgument
 from amlsdk.journal.entries import Entry
 from amlsdk.local.applying import Application
-from amlsdk.local.states import enter
+from amlsdk.local.states import change, enter
 from amlsdk.records.names import check_text
 from amlsdk.records.runs import ENDED, RunStatus
-from amlsdk.storage.catalogue.schema import run
 
 __all__ = ["apply_status"]
 
 # Status, error and time.
 _Claim: TypeAlias = "tuple[str, str | None, int]"
-_CHANGE = update(run).where(run.c.pk == bindparam("key"))
 
 
 def apply_status(to: Application, entries: Iterable[Entry]) -> None:
@@ -36,7 +32,7 @@ def apply_status(to: Application, entries: Iterable[Entry]) -> None:
         if to.run.claimed_status is None:
             _end(to, first, **_claimed(first))
         return
-    to.connection.execute(_CHANGE, {"key": to.run.pk, **_claimed(last)})
+    change(to.connection, to.run, **_claimed(last))
     if to.run.status == RunStatus.COMPLETED and last[0] != RunStatus.COMPLETED:
         _end(to, (*last[:2], to.run.ended_at or last[2]))
 

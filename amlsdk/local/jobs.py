@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
 from amlsdk.errors import Conflict, InvalidArgument
@@ -12,13 +12,13 @@ from amlsdk.local.handling import Local, handles
 from amlsdk.local.leases import LEASE_S, lease_end, refuse_others, shown
 from amlsdk.local.lookup import find_run
 from amlsdk.local.settling import settle_rows
-from amlsdk.local.states import enter
+from amlsdk.local.states import change, enter
 from amlsdk.operations.jobs import CancelRun, HeartbeatRun
 from amlsdk.records.jobs import LeaseRecord
 from amlsdk.records.runs import ENDED, RunRecord, RunStatus
 from amlsdk.service import Principal
 from amlsdk.storage.catalogue.runs import owner_of, records_of
-from amlsdk.storage.catalogue.schema import run, run_state
+from amlsdk.storage.catalogue.schema import run_state
 from amlsdk.storage.catalogue.times import now_us
 
 __all__: list[str] = []
@@ -34,7 +34,7 @@ def heartbeat_run(local: Local, _: Principal, request: HeartbeatRun) -> LeaseRec
             raise Conflict(f"run {row.id} has ended as {row.status}; there is nothing to keep alive")
         if row.status == RunStatus.NOT_RESPONDING:
             enter(connection, row, _status_before(connection, row), at=now_us(), reason="responds again")
-        connection.execute(update(run).where(run.c.pk == row.pk).values(lease_until=lease_end()))
+        change(connection, row, lease_until=lease_end())
         return LeaseRecord(cancel_requested=row.cancel_requested, lease_s=LEASE_S)
 
 

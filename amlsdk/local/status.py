@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import update
 from sqlalchemy.engine import Connection
 
 from amlsdk.errors import Conflict, InvalidArgument
@@ -13,13 +12,12 @@ from amlsdk.local.ingest import ingest_run
 from amlsdk.local.leases import lease_end, refuse_others
 from amlsdk.local.lookup import find_run
 from amlsdk.local.settling import gone_reason
-from amlsdk.local.states import enter
+from amlsdk.local.states import change, enter
 from amlsdk.operations.jobs import SetRunStatus
 from amlsdk.records.names import check_text
 from amlsdk.records.runs import ENDED, RunRecord, RunStatus
 from amlsdk.service import Principal
 from amlsdk.storage.catalogue.runs import records_of
-from amlsdk.storage.catalogue.schema import run
 from amlsdk.storage.catalogue.times import to_us
 
 __all__: list[str] = []
@@ -62,7 +60,7 @@ def set_run_status(local: Local, _: Principal, request: SetRunStatus) -> RunReco
 
 def _advance(connection: Connection, row: Any, request: SetRunStatus) -> None:
     known = {"lease_until": lease_end()} | ({} if request.exit_code is None else {"exit_code": request.exit_code})
-    connection.execute(update(run).where(run.c.pk == row.pk).values(known))
+    change(connection, row, **known)
     if request.status == row.status:
         return
     if _ORDER.index(request.status) > _ORDER.index(row.status):
@@ -70,7 +68,7 @@ def _advance(connection: Connection, row: Any, request: SetRunStatus) -> None:
     elif not row.cancel_requested:
         raise Conflict(f"run {row.id} is {row.status} and can't go back to {request.status}")
     elif request.status == RunStatus.RUNNING and row.started_at is None:
-        connection.execute(update(run).where(run.c.pk == row.pk).values(started_at=to_us(request.at)))
+        change(connection, row, started_at=to_us(request.at))
 
 
 def _correct(connection: Connection, row: Any, request: SetRunStatus) -> None:

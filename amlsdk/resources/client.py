@@ -175,6 +175,9 @@ class Client:
     @property
     def blobs(self) -> FolderBlobStore | ServiceBlobs:
         """The workspace's blobs: its folder where it is on this machine, else through the service."""
+        return self._blobs_by(lambda: self.service)
+
+    def _blobs_by(self, way: Callable[[], Service]) -> FolderBlobStore | ServiceBlobs:
         # A script's own spool does not say; the backend does.
         folder: Path | None = self.spool.blobs or self.backend.spool.blobs
         if folder is not None:
@@ -183,7 +186,7 @@ class Client:
             return FolderBlobStore(folder)
         from amlsdk.storage.blobs.through_service import ServiceBlobs
 
-        return ServiceBlobs(self.service)
+        return ServiceBlobs(way())
 
     def keep_script(self, digest: str, content: bytes, *, once: bool = False) -> None:
         """Store what each run of this process keeps of its script; a service is sent the same once in a minute.
@@ -196,11 +199,7 @@ class Client:
         now = time.monotonic()
         if self.spool.shipped and now < self._sent_at.get(digest, -math.inf) + _SURELY_THERE_S:
             return
-        from amlsdk.storage.blobs.through_service import ServiceBlobs
-
-        blobs = self.blobs
-        if once and isinstance(blobs, ServiceBlobs):
-            blobs = ServiceBlobs(self.carrier)
+        blobs = self._blobs_by(lambda: self.carrier) if once else self.blobs
         blobs.put(digest, ByteStream.of(content))
         self._sent_at = {digest: now}
 

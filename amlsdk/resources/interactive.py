@@ -171,15 +171,20 @@ class Interactive:
 
     def _keep_cells(self) -> None:
         """Keep all cells that were executed, which at the beginning nobody knew."""
+        # The end of a run does not wait for long for a service that is away.
         deadline = time.monotonic() + _CELLS_S
-        while True:
-            try:
-                return self._keep_source(once=True)
-            except AmlError as error:
-                # The end of a run does not wait for long for a service that is away.
-                if not isinstance(error, Unavailable) or time.monotonic() >= deadline:
-                    return _LOGGER.warning("run %s: its cells were not kept: %s", self._run.id, error)
+        while (error := self._try_to_keep_source()) is not None:
+            if not isinstance(error, Unavailable) or time.monotonic() >= deadline:
+                _LOGGER.warning("run %s: its cells were not kept: %s", self._run.id, error)
+                return
             time.sleep(_STEP_S)
+
+    def _try_to_keep_source(self) -> AmlError | None:
+        try:
+            self._keep_source(once=True)
+        except AmlError as error:
+            return error
+        return None
 
     def _stop_sampling(self) -> None:
         if self._sampling is not None:

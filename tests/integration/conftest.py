@@ -4,6 +4,7 @@ import contextlib
 import getpass
 
 import pytest
+from served import serving
 
 import amlsdk
 
@@ -64,3 +65,15 @@ def code(tmp_path):
         return path
 
     return write
+
+
+@pytest.fixture
+def team(tmp_path, monkeypatch):
+    """`aml serve` of a team in a process of its own, which may be killed and begun again; its owner is this process."""
+    monkeypatch.setenv("AMLSDK_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("AMLSDK_WORKSPACE", raising=False)
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
+    with serving(tmp_path / "service", "--owner", "ada") as running:
+        monkeypatch.setenv("AMLSDK_TOKEN", running.token)
+        yield running

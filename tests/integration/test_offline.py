@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from served import AML, Served
+from served import AML
 
 import amlsdk
 from amlsdk.errors import NotSignedIn, Unavailable
@@ -34,16 +34,6 @@ for line in sys.stdin:
         run.log("loss", number)
     print("logged", flush=True)
 """
-
-
-@pytest.fixture
-def team(tmp_path, monkeypatch):
-    monkeypatch.setenv("AMLSDK_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
-    team = Served(tmp_path / "service", "--owner", "ada")
-    monkeypatch.setenv("AMLSDK_TOKEN", team.token)
-    yield team
-    team.close()
 
 
 @pytest.fixture

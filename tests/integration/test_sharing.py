@@ -6,7 +6,7 @@ import threading
 import time
 
 import pytest
-from served import AML, Served
+from served import AML
 
 import amlsdk
 from amlsdk.cli import following
@@ -14,18 +14,6 @@ from amlsdk.errors import Conflict, InvalidArgument, NotFound, NotSignedIn, Unav
 from amlsdk.resources.capture.source import SourceFile
 
 QUIET = amlsdk.Config(capture_context=False, capture_source=False, system_metrics_s=None, retry_s=0.0)
-
-
-@pytest.fixture
-def team(tmp_path, monkeypatch):
-    monkeypatch.setenv("AMLSDK_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.delenv("AMLSDK_WORKSPACE", raising=False)
-    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
-    team = Served(tmp_path / "service", "--owner", "ada")
-    monkeypatch.setenv("AMLSDK_TOKEN", team.token)
-    yield team
-    team.close()
 
 
 @pytest.fixture
