@@ -9,7 +9,7 @@ import click
 
 from amlsdk.cli.app import Connection
 from amlsdk.cli.output import json_option, show_json, show_table
-from amlsdk.errors import InvalidArgument
+from amlsdk.errors import InvalidArgument, NotFound
 
 __all__ = ["secret"]
 
@@ -70,8 +70,12 @@ def list_secrets(connection: Connection, as_json: bool) -> None:
 @click.argument("name")
 @click.pass_obj
 def delete_secret(connection: Connection, name: str) -> None:
-    """Delete a secret; an absent one is no error."""
-    connection.open().secrets.delete(name)
+    """Delete a secret."""
+    secrets = connection.open().secrets
+    if name not in secrets:  # a slip in the name must not pass for a secret that is deleted
+        raise NotFound(f"there is no secret {name!r}; `aml secret list` shows which there are")
+    secrets.delete(name)
+    click.echo(f"deleted {name}")
 
 
 def _asked(name: str) -> str:

@@ -276,3 +276,12 @@ def test_who_leaves_in_a_hurry_is_told_that_nobody_answered(monkeypatch, capsys)
         follow()
     run.answered.set()
     assert f"`aml run cancel {_Followed.id}` asks again" in capsys.readouterr().err
+
+
+def test_the_command_says_where_it_has_deleted_no_secret(team, ada):
+    ada.secrets.set("api-key", "hunter2")
+    assert "there is no secret 'api-kay'; `aml secret list`" in aml(
+        "-w", team.url, "secret", "delete", "api-kay", code=1
+    )
+    assert aml("-w", team.url, "secret", "delete", "api-key") == "deleted api-key\n"
+    assert ada.secrets.list() == []
